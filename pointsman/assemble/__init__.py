@@ -122,9 +122,8 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics, resolves: b
         ]
     )
     FAULT_CODES.set(fault_codes(main, "http-err-codes"), fault_codes(main, "http-fail-codes"))
-    program.glitches = _glitches(main)
     program.h2_front, program.h2_back = h2_options(main)
-    program.h2_glitches = _h2_glitches(main, program)
+    _set_glitches(main, program)
     program.lax = _lax(main)
     sinks = SinkSet()
     live = Live(reactor, process, program, sinks, build_process_logger(main, sinks))
@@ -204,20 +203,15 @@ def _tls_sides(live: Live) -> int:
     return int(front) + int(any([server.transports is not None for server in servers]))
 
 
-def _glitches(main: Section) -> Glitches | None:
-    """What counts glitches; None where the configuration does not ask for them."""
+def _set_glitches(main: Section, program: Program) -> None:
+    """What counts them, and what becomes of connections that show too many; None where nobody asks."""
+    cpu_usage = global_number(main, "tune.glitches.kill.cpu-usage")
     front, back = [global_number(main, f"tune.h1.{side}.glitches-threshold") for side in ("fe", "be")]
-    if not front and not back and not WISHES.glitches:
-        return None
-    return Glitches(front, back, global_number(main, "tune.glitches.kill.cpu-usage"))
-
-
-def _h2_glitches(main: Section, program: Program) -> Glitches | None:
-    """What becomes of connections of HTTP/2 that show too many; None where no threshold is set."""
+    if front or back or WISHES.glitches:
+        program.glitches = Glitches(front, back, cpu_usage)
     front, back = program.h2_front.glitches, program.h2_back.glitches
-    if not front and not back:
-        return None
-    return Glitches(front, back, global_number(main, "tune.glitches.kill.cpu-usage"))
+    if front or back:
+        program.h2_glitches = Glitches(front, back, cpu_usage)
 
 
 def _lax(main: Section) -> int:

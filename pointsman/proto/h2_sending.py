@@ -124,9 +124,7 @@ class H2Sending:
         if self.headed is stream:
             self.headed = None
         stream.put(data)
-        if not stream.ready and stream.window > 0:
-            stream.ready = True
-            self.ready.append(stream)
+        self._credited(stream)
 
     def finish(self, stream: H2Stream, trailers: bytes) -> None:
         """Nothing more will be sent on it but, behind what waits, a header block of trailers, if there is one."""
@@ -163,6 +161,7 @@ class H2Sending:
         return False
 
     def _credited(self, stream: H2Stream) -> None:
+        """It has payload, or credit: where it has both, its turn comes."""
         if stream.at < len(stream.out) and not stream.ready and stream.window > 0:
             stream.ready = True
             self.ready.append(stream)

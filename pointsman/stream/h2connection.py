@@ -4,8 +4,8 @@
 Whatever streams have to send is given to the wire once, behind all events of the reactor's turn: so heads and payloads
 of all that were answered in it leave in one system call.
 
-      streams --send_head, send, finish--> endpoint --write_soon--> (end of the turn) give --> wire
-      wire --drained--> give ...
+      streams --send_head, send, finish--> endpoint --write_soon--> (end of the turn) H2Writer.put --> wire
+      wire --drained--> put ...
 """
 
 from typing import Final
@@ -87,21 +87,15 @@ class H2Connection(SharedFront, EndpointUser):
     def write(self) -> None:
         """All that may go now."""
         wire = self.wire
-        endpoint = self.endpoint
         for _ in range(_ROUNDS):
             if wire.failed:
                 self.lost()
                 return
             if wire.blocked or wire.fd < 0:
                 return
-            if not endpoint.gather(GIVES):
+            if not self.turn.put(GIVES):
                 self.all_written()
                 return
-            if endpoint.heavy:
-                wire.scatter(endpoint.pieces())
-            else:
-                wire.push(endpoint.joined())
-                wire.flush()
         self.write_soon()
 
     def is_clogged(self) -> bool:

@@ -42,17 +42,26 @@ class H2Writer(Job):
             more = endpoint.has_more()
             if not more and not wire.out:
                 return True
-            if more and endpoint.gather(BRIEF) and endpoint.heavy:
-                wire.scatter(endpoint.pieces())
-            else:
-                if endpoint.out:
-                    wire.push(endpoint.joined())
+            if not (more and self.put(BRIEF)):
                 wire.flush()
             if wire.failed:
                 return False
             if wire.fd < 0:
                 return True
         self.ask()
+        return True
+
+    def put(self, most: int) -> bool:
+        """One write: all frames that wait, and about so many bytes of payload. False: there is nothing."""
+        wire = self.wire
+        endpoint = self.endpoint
+        if not endpoint.gather(most):
+            return False
+        if endpoint.heavy:
+            wire.scatter(endpoint.pieces())
+        else:
+            wire.push(endpoint.joined())
+            wire.flush()
         return True
 
     def broken(self) -> None:
