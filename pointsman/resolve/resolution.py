@@ -133,7 +133,9 @@ class Resolution:
             self.seen = {}
         elif self.status == VALID:
             self.seen = {
-                record: at for record, at in self.seen.items() if at == self.valid_at or now < at + self.holds.obsolete
+                record: at
+                for record, at in self.seen.items()
+                if record in self.current or now < at + self.holds.obsolete
             }
         self.records = tuple(
             self.targets[record.target].complete(record) if record.target in self.targets else record

@@ -435,6 +435,21 @@ def test_obsolete_records_count_for_a_while(make: Make, monkeypatch: pytest.Monk
     assert resolution.records == four("10.0.0.3")
 
 
+def test_answers_within_one_millisecond_have_an_order(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an earlier answer said is obsolete, even when the clock has not moved since."""
+    now = monotonic_ms()
+    monkeypatch.setattr("pointsman.resolve.resolution.monotonic_ms", lambda: now)
+    stand = make(holds=Holds(obsolete=60_000), resolve=100_000)
+    stand.zone["a.x", A] = ["10.0.0.1"]
+    resolution = stand.follow("a.x")
+    stand.run(lambda: bool(stand.told))
+    stand.zone["a.x", A] = ["10.0.0.2"]
+    stand.again()
+    stand.run(lambda: stand.told[-1] == ("valid", four("10.0.0.2", "10.0.0.1")))
+    resolution.sort_out(now + 60_000)
+    assert resolution.records == four("10.0.0.2")
+
+
 def test_subscribers_are_told_when_a_record_is_dropped(make: Make) -> None:
     stand = make(holds=Holds(obsolete=300), resolve=100_000)
     stand.zone["a.x", A] = ["10.0.0.1"]
