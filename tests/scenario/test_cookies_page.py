@@ -43,16 +43,20 @@ class App:
         self.name = name
         self.port = free_port()
         self.server: BaseWSGIServer | None = None
+        self.thread = threading.Thread()
         self.begin()
 
     def begin(self) -> None:
         self.server = make_server("127.0.0.1", self.port, create_app({"NAME": self.name}), threaded=True)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
 
     def die(self) -> None:
+        """Nobody listens behind it: the thread closes the socket as well, and may be at it when this one looks."""
         server, self.server = self.server, None
         if server is not None:
             server.shutdown()
+            self.thread.join()
             server.server_close()
 
 

@@ -34,8 +34,8 @@ class Service:
     def stop(self) -> None:
         """Closes the port: connections are refused from now on."""
         self._server.shutdown()
+        self._thread.join()  # it closes the socket as well: behind this nobody is at it any more
         self._server.server_close()
-        self._thread.join()
 
 
 def hello(text: str, port: int, *, host: str = "127.0.0.1", gate: threading.Event | None = None) -> Service:
