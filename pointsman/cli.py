@@ -5,6 +5,8 @@
 Status: 0 all is well (also -c, -v; -cc: true), 1 a mistake anywhere (-cc: false), 2 a condition that cannot be read
 (-cc). Findings and messages go to stderr, results to stdout. -c says nothing about success unless -V asks for it.
 
+`pointsman VERB ...` is another matter: verbs/.
+
 What runs is one process, or a keeper with its lanes, or (-W) a master that starts keepers: see master/. The master
 shall stay small, so this file imports late what it does not need.
 """
@@ -56,8 +58,14 @@ def main(words: Sequence[str] | None = None) -> int:
         # Not KeyboardInterrupt: who interrupts a start sees no traceback. And not ignored, as a shell has it for jobs
         # in the background: containers and scripts end the program by this signal, as they do HAProxy.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    words = sys.argv[1:] if words is None else words
+    if words and not words[0].startswith("-"):
+        from pointsman import verbs
+
+        if verbs.is_verb(words[0]):
+            return verbs.run_verb(words[0], words[1:])
     try:
-        options = parse(sys.argv[1:] if words is None else words)
+        options = parse(words)
     except UsageError as error:
         return _usage(console, error.reason)
     except Refusal as error:

@@ -33,6 +33,7 @@ Usage : pointsman [-f <cfgfile|cfgdir>]* [ -vdVD ] [ -n <maxconn> ] [ -N <maxpco
         -dR binds without SO_REUSEPORT ; -dr goes on when the name of a server cannot be resolved
         -dW fails if there is any warning
         -dF -dG -dI -dS -dT -dV -dZ -dc -de -dk -dp -dv as in HAProxy, where they mean something here
+        pointsman explain|lint|test|try|why ... : see pointsman <verb> --help
 """
 
 

@@ -1,0 +1,29 @@
+"""What the command does beside running: `pointsman VERB ...`, for who writes a configuration and who asks about it.
+
+    explain/   explain       why a request would go where it goes; what a log line says
+    lint/      lint          what is wrong, or suspicious, in a file that loads
+    routes/    test          requests and what is to become of them, played against a file
+    trial/     try           a file, brought up on a laptop
+    why.py     why           what the live program has decided
+
+A verb is a module with a function main(words), `words` behind the verb's name, which gives the exit status. It is
+imported when it is asked for: what runs knows nothing of verbs.
+"""
+
+import importlib
+from collections.abc import Callable, Sequence
+from typing import Final, cast
+
+VERBS: Final[dict[str, tuple[str, str]]] = {  # name: its module, and what the page of help says of it
+}
+
+
+def is_verb(word: str) -> bool:
+    """Whether the command's first word names one. Options begin with "-", so that nothing else is meant."""
+    return word in VERBS
+
+
+def run_verb(name: str, words: Sequence[str]) -> int:
+    """Its exit status."""
+    module = importlib.import_module(VERBS[name][0])
+    return cast(Callable[[Sequence[str]], int], module.main)(words)
