@@ -143,8 +143,7 @@ def test_bodies(said: bytes, result: tuple[str, int, str]) -> None:
 
 
 def test_a_silent_server() -> None:
-    lines = "timeout check 50ms|timeout connect 10s|option httpchk"
-    assert check(lines, settings(), hold=True)[0] == ("L7TOUT", 0, "")
+    assert check("option httpchk", settings(), "check inter 100 check-proto h2", hold=True)[0] == ("L7TOUT", 0, "")
 
 
 def test_the_protocol_of_traffic_is_that_of_checks() -> None:
