@@ -23,7 +23,7 @@ from support.programs import POINTSMAN, ROOT, Program, environment
 from support.scenario import show_stat
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-BLOCK = re.compile(r"(?ms)^```([\w ]*)\n(.*?)^```$")
+BLOCK = re.compile(r"(?ms)^```([^`\n]*)\n(.*?)^```$")
 STARTS = (
     "make",
     "curl",
@@ -87,7 +87,7 @@ def configuration(page: str, word: str) -> str:
     found = [
         text
         for kind, text in BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
-        if kind == "haproxy" and word in text
+        if kind.partition(" ")[0] == "haproxy" and word in text
     ]
     assert found, (page, word)
     return str(found[0])
