@@ -137,6 +137,11 @@ def missing_timeouts(section: Section) -> str:
     )
 
 
+def _is_literal(address: AddressSpec) -> bool:
+    """It names nobody who would have to be looked up."""
+    return address.kind != "inet" or not address.host or is_ip(address.host)
+
+
 def fill_servers(
     live: Live, backend: BackendProxy, section: Section, configuration: Configuration, diagnostics: Diagnostics
 ) -> None:
@@ -150,7 +155,9 @@ def fill_servers(
         line, last = at_saved_place(line, saved.get(line.name))
         try:
             address = (
-                initial_address(line, section, diagnostics, last) if live.resolves else replace(line.address, host="")
+                initial_address(line, section, diagnostics, last)
+                if live.resolves or _is_literal(line.address)
+                else replace(line.address, host="")
             )
         except ConfigError as error:
             if not ignore:

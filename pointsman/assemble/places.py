@@ -5,6 +5,7 @@ Rules and routes know their places themselves; options and single lines leave no
 
 from typing import Final
 
+from pointsman.config.cookies import CookieLine
 from pointsman.config.options import ForwardForSetting, Option, OriginalToSetting, RestrictHeaderNames
 from pointsman.config.setting import Section, Setting
 from pointsman.config.stats import StatsText, page_position
@@ -13,10 +14,15 @@ from pointsman.log.keywords import LineFormat, UniqueIdFormat
 from pointsman.rules.captures import CaptureCookie, CaptureSlot
 from pointsman.rules.forwarded_words import ForwardedSetting
 from pointsman.rules.keywords import MonitorUriLine
+from pointsman.rules.persistence import PersistRdpCookie
+from pointsman.rules.stick import StickLine
 
 OPTIONS: Final = ("http-buffer-request", "checkcache")
 LINES: Final[dict[str, tuple[type[Setting], ...]]] = {
     "capture": (CaptureSlot, CaptureCookie),
+    "cookie": (CookieLine,),
+    "stick": (StickLine,),
+    "persist rdp-cookie": (PersistRdpCookie,),
     "unique-id-format": (UniqueIdFormat,),
     "monitor-uri": (MonitorUriLine,),
     "log-format": (LineFormat,),

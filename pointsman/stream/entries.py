@@ -7,6 +7,8 @@ says WAIT; it is asked `again` when that is met.
 
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from pointsman.config.verdict import (
     ALLOW,
     CONTINUE,
@@ -85,6 +87,7 @@ class Deciding(Cursor):
         self.trace: Trace | None = None  # where the records of rules and routes go, if somebody wants them
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Entry:
     """One thing that has a say. `name` is that of the configuration, `at` its place there; rules, routes and their
     conditions have places of their own."""

@@ -1,0 +1,47 @@
+"""The request that is asked about, as its connection would bring it."""
+
+from urllib.parse import urlsplit
+
+from pointsman.proto.errors import ProtocolError
+from pointsman.proto.h1 import parse_request
+from pointsman.proto.message import Request
+from pointsman.verbs.explain.entrance import PORTS, AskedError, Entrance
+from pointsman.verbs.explain.model import Asked
+
+VERSIONS = {"1.0": 0, "1.1": 1, "2": 1}
+
+
+def head_of(asked: Asked) -> bytes:
+    """In HTTP/1, as a client would write it. Raises AskedError."""
+    if asked.version not in VERSIONS:
+        raise AskedError(f"'{asked.version}' is no version of HTTP that can be asked about: 1.0, 1.1, 2")
+    target, host = _target(asked.url)
+    names = {name.lower() for name, _ in asked.headers}
+    lines = [f"{asked.method} {target} HTTP/1.{VERSIONS[asked.version]}"]
+    if host and "host" not in names:
+        lines.append(f"Host: {host}")
+    elif not host and "host" not in names and asked.version != "1.0":
+        lines.append("Host: localhost")
+    lines += [f"{name}: {value}" for name, value in asked.headers]
+    if asked.body and not names & {"content-length", "transfer-encoding"}:
+        lines.append(f"Content-Length: {len(asked.body)}")
+    return "".join(f"{line}\r\n" for line in [*lines, ""]).encode("utf-8", "surrogateescape")
+
+
+def request_of(asked: Asked, entrance: Entrance) -> Request:
+    """Raises AskedError where the program would answer that this is no request."""
+    try:
+        return parse_request(head_of(asked), entrance.frontend.strict, entrance.frontend.program.field_limit)
+    except ProtocolError as error:
+        raise AskedError(f"this is no request: {error}") from error
+
+
+def _target(url: str) -> tuple[str, str]:
+    """What stands in the request line, and the host."""
+    parts = urlsplit(url)
+    if parts.scheme in PORTS and parts.netloc:
+        target = parts.path or "/"
+        if parts.query or url.partition("#")[0].endswith("?"):
+            target += f"?{parts.query}"
+        return target, parts.netloc.rpartition("@")[2]
+    return url, ""

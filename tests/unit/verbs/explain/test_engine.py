@@ -1,0 +1,231 @@
+"""The offline engine: what it says of requests, and that nothing is changed by asking."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pointsman.verbs.explain.engine import AskedError, Engine
+from pointsman.verbs.explain.model import Answered, Asked, Explanation, Step
+
+SHOP = """\
+global
+    log 127.0.0.1:514 local0
+defaults
+    mode http
+    log global
+    option httplog
+    timeout client 30s
+    timeout server 1m
+    timeout connect 5s
+frontend web
+    bind 192.0.2.1:80
+    bind 192.0.2.2:8080
+    option forwardfor
+    acl api path_beg /api /v1
+    http-request set-var(txn.host) req.hdr(host),lower
+    http-request deny deny_status 429 if { path /denied }
+    http-request return status 200 content-type text/plain string hello if { path /hello }
+    http-request del-header X-Secret
+    http-response set-header X-Served %s
+    use_backend api if api
+    use_backend nobody if { path /nobody }
+    use_backend none if { path /none }
+    default_backend app
+backend api
+    balance first
+    timeout server 10s
+    http-request set-path /internal%[path]
+    http-request set-timeout server 3s if { path_end /slow }
+    server a1 10.0.0.1:8080 maxconn 100
+    server a2 api.example.invalid:8080 disabled
+    server a3 10.0.0.3:8080 weight 0
+backend app
+    balance roundrobin
+    cookie SRV insert indirect
+    server s1 10.0.1.1:80 cookie s1
+    server s2 10.0.1.2:80 cookie s2
+    server s3 10.0.1.3:80 backup
+backend none
+backend nobody
+    server n1 10.0.2.1:80 disabled
+frontend other
+    bind 192.0.2.1:81
+    default_backend app
+"""
+
+
+def made(folder: Path, text: str) -> Engine:
+    file = folder / "haproxy.cfg"
+    file.write_text(text)
+    engine = Engine([str(file)])
+    assert not engine.failed, [one.message for one in engine.diagnostics.findings]
+    return engine
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    return made(tmp_path_factory.mktemp("shop"), SHOP)
+
+
+def steps_of(found: Explanation, stage: str, proxy: str) -> list[Step]:
+    return [step for one in found.stages if (one.name, one.proxy) == (stage, proxy) for step in one.steps]
+
+
+def test_a_request_that_reaches_a_server(shop: Engine) -> None:
+    found = shop.explain(
+        Asked(url="http://Shop.example/api/x?q=1", headers=(("X-Secret", "1"),), source="198.51.100.7")
+    )
+    assert (found.frontend, found.bind.line, found.backend, found.backend_why) == ("web", 11, "api", "use_backend")
+    assert found.server is not None
+    assert (found.server.name, found.server.address, found.server.algorithm) == ("a1", "10.0.0.1:8080", "balance first")
+    assert {one.name: one.why for one in found.server.left_out} == {
+        "a2": "in maintenance (disabled)",
+        "a3": "its weight is 0: it only gets what persists",
+    }
+    assert found.request == (
+        "GET /internal/api/x?q=1 HTTP/1.1",
+        "host: Shop.example",
+        "x-forwarded-for: 198.51.100.7",
+    )
+    assert found.response == ("HTTP/1.1 200 OK", "content-length: 0", "x-served: a1")
+    assert (found.outcome, found.status, found.letters) == ("server", 200, "----")
+    assert found.variables == {"txn.host": "shop.example"}
+    assert {one.name: one.value for one in found.limits if one.name in ("timeout server", "timeout client")} == {
+        "timeout server": "10s",
+        "timeout client": "30s",
+    }
+    fields = {name: found.log_fields[name] for name in ("b", "s", "ST", "ci", "tsc", "r")}
+    assert fields == {
+        "b": "api",
+        "s": "a1",
+        "ST": "200",
+        "ci": "198.51.100.7",
+        "tsc": "----",
+        "r": "GET /api/x?q=1 HTTP/1.1",
+    }
+    assert " web api/a1 0/0/0/0/0 200 " in found.log_line
+    assert found.log_line.endswith('"GET /api/x?q=1 HTTP/1.1"')
+
+
+def test_what_each_rule_saw_and_did(shop: Engine) -> None:
+    found = shop.explain(Asked(url="http://Shop.example/v1/x", headers=(("X-Secret", "1"),)))
+    variable, denial, answer, deletion = steps_of(found, "http-request", "frontend 'web'")
+    assert variable.variables == (("txn.host", "shop.example"),)
+    assert [(one.text, one.value) for one in variable.samples] == [("req.hdr(host),lower", b"shop.example")]
+    assert (denial.at.line, denial.ran, answer.ran) == (16, False, False)
+    assert deletion.diff is not None
+    assert deletion.diff.removed == ("x-secret: 1",)
+    route = steps_of(found, "use_backend", "frontend 'web'")[0]
+    assert route.condition is not None
+    acl = route.condition.alternatives[0][0].lines[0]
+    assert (acl.at.line, acl.value, acl.pattern and acl.pattern.text) == (14, b"/v1/x", "/v1")
+    path = steps_of(found, "http-request", "backend 'api'")[0]
+    assert path.diff is not None
+    assert (path.diff.before, path.diff.after) == ("GET /v1/x", "GET /internal/v1/x")
+    option = steps_of(found, "options", "backend 'api'")[0]
+    assert (option.what, option.at.line) == ("option forwardfor", 13)
+
+
+@pytest.mark.parametrize(
+    ("path", "outcome", "line", "status", "letters"),
+    [
+        ("/denied", "deny", 16, 429, "PR"),
+        ("/hello", "answer", 17, 200, "LR"),
+        ("/none", "no server", 0, 503, "SC"),
+        ("/nobody", "no server", 0, 503, "SC"),
+    ],
+)
+def test_requests_that_go_nowhere(shop: Engine, path: str, outcome: str, line: int, status: int, letters: str) -> None:
+    found = shop.explain(Asked(url=f"http://shop.example{path}"))
+    assert (found.outcome, found.ended_by.line, found.status, found.letters[:2]) == (outcome, line, status, letters)
+    assert found.request == ()
+
+
+def test_turns_are_taken_and_fresh_begins_anew(shop: Engine) -> None:
+    def servers(count: int) -> list[str]:
+        found = [shop.explain(Asked(url="http://shop.example/")).server for _ in range(count)]
+        return [one.name for one in found if one is not None]
+
+    shop.fresh()
+    assert servers(3) == ["s1", "s2", "s1"]
+    shop.fresh()
+    assert servers(1) == ["s1"]
+
+
+def test_a_cookie_and_a_server_that_is_down(shop: Engine) -> None:
+    asked = Asked(url="http://shop.example/", headers=(("Cookie", "SRV=s2; a=b"),))
+    found = shop.explain(asked)
+    assert found.server is not None
+    assert (found.server.name, found.server.algorithm, found.letters) == ("s2", "cookie", "--VN")
+    assert "cookie: a=b" in found.request
+    down = Asked(url=asked.url, headers=asked.headers, down=frozenset({"app/s2"}))
+    found = shop.explain(down)
+    assert found.server is not None
+    assert (found.server.name, found.letters) == ("s1", "--DI")
+    assert [(one.name, one.why) for one in found.server.left_out] == [
+        ("s2", "down, as was asked"),
+        ("s3", "backup: it is used when all others are down"),
+    ]
+    found = shop.explain(asked)  # it is up again
+    assert found.server is not None
+    assert found.server.name == "s2"
+
+
+def test_what_the_server_answers(shop: Engine) -> None:
+    answer = Answered(status=404, headers=(("X-A", "1"),), body=b"gone")
+    found = shop.explain(Asked(url="http://shop.example/v1/slow", answer=answer))
+    assert (found.status, found.body_from) == (404, "server")
+    assert found.response == ("HTTP/1.1 404 Not Found", "x-a: 1", "content-length: 4", "x-served: a1")
+    timeout = next(one for one in found.limits if one.name == "timeout server")
+    assert (timeout.value, timeout.at.line) == ("3s", 28)
+
+
+@pytest.mark.parametrize(
+    ("asked", "frontend", "line"),
+    [
+        (Asked(url="/", frontend="other"), "other", 42),
+        (Asked(url="/", destination="192.0.2.2:8080"), "web", 12),
+        (Asked(url="http://h:81/"), "other", 42),
+        (Asked(url="http://h:8080/"), "web", 12),
+    ],
+)
+def test_where_it_comes_in(shop: Engine, asked: Asked, frontend: str, line: int) -> None:
+    found = shop.explain(asked)
+    assert (found.frontend, found.bind.line) == (frontend, line)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (Asked(url="/", frontend="x"), "there is no frontend 'x'; there are: web, other"),
+        (Asked(url="/"), "several frontends could be meant"),
+        (Asked(url="/", destination="192.0.2.9:80"), "no bind line has the address 192.0.2.9:80"),
+        (Asked(url="/", frontend="web", source="here"), "'here' is no address"),
+        (Asked(url="/", frontend="web", down=frozenset({"app/x"})), "there is no server 'app/x'"),
+        (Asked(url="/", frontend="web", method="G T"), "this is no request"),
+    ],
+)
+def test_what_cannot_be_asked(shop: Engine, asked: Asked, message: str) -> None:
+    with pytest.raises(AskedError) as error:
+        shop.explain(asked)
+    assert message in str(error.value)
+
+
+def test_nothing_is_opened(shop: Engine) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    shop.explain(Asked(url="http://shop.example/api"))
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_places(shop: Engine) -> None:
+    found = {(one.at.line, one.kind) for one in shop.places()}
+    assert {(15, "http-request"), (20, "use_backend"), (23, "default_backend"), (29, "server")} <= found
+
+
+def test_a_file_with_a_mistake(tmp_path: Path) -> None:
+    file = tmp_path / "haproxy.cfg"
+    file.write_text("frontend f\n    bnid :80\n")
+    engine = Engine([str(file)])
+    assert engine.failed
+    assert "bnid" in engine.diagnostics.findings[0].message
