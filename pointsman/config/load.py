@@ -7,7 +7,7 @@ The registries must be full before a load: import pointsman.keywords first.
 """
 
 import os
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Final
 
 from pointsman.config import default_path, environment
@@ -57,11 +57,15 @@ def load(
     local_peer: str = "",
     directory: str = "",
     command_line: CommandLine | None = None,
+    texts: Mapping[str, bytes] | None = None,
+    lines: list[tuple[Section, Line]] | None = None,
 ) -> Configuration:
     """Read the files and folders in `paths`. Mistakes are recorded in `diagnostics`, none is raised.
 
     `variables` is the environment that the files see and change, by default the process's own. `directory` is entered
-    first, as -C asks; `local_peer` is that of -L. `command_line` becomes a setting of the global section.
+    first, as -C asks; `local_peer` is that of -L. `command_line` becomes a setting of the global section. `texts`: what
+    files contain, by their names, for those that are not to be read. `lines` gets each line that counts, with its
+    section.
     """
     configuration = Configuration(Section(In.GLOBAL, "", NOWHERE))
     LISTS.reset()
@@ -77,13 +81,12 @@ def load(
         except OSError as error:
             diagnostics.alert(f"Could not change to directory {directory} : {error.strerror}")
             return configuration
-    loader = _Loader(configuration, diagnostics, runtime or RuntimeOptions())
+    loader = _Loader(configuration, diagnostics, runtime or RuntimeOptions(), lines)
     environment.set_before_load(configuration.environment, local_peer)
     files = find_files(paths, diagnostics)
     for file in files:
         try:
-            with open(file, "rb") as stream:
-                content = stream.read()
+            content = _content(file, texts)
         except OSError as error:
             diagnostics.alert(f"Cannot open configuration file/directory {file} : {error.strerror}")
             continue
@@ -97,6 +100,13 @@ def load(
             diagnostics.add(error.finding)
     environment.set_after_load(configuration.environment, files)
     return configuration
+
+
+def _content(file: str, texts: Mapping[str, bytes] | None) -> bytes:
+    if texts is not None and file in texts:
+        return texts[file]
+    with open(file, "rb") as stream:
+        return stream.read()
 
 
 def load_text(
@@ -141,7 +151,14 @@ USERS: Final = ("use_backend", "default_backend", "use-server")  # lines that on
 class _Loader:
     """Reads one file after the other into one Configuration."""
 
-    def __init__(self, configuration: Configuration, diagnostics: Diagnostics, runtime: RuntimeOptions) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        diagnostics: Diagnostics,
+        runtime: RuntimeOptions,
+        lines: list[tuple[Section, Line]] | None = None,
+    ) -> None:
+        self.lines = lines
         self.configuration = configuration
         self.diagnostics = diagnostics
         self.runtime = runtime
@@ -187,6 +204,8 @@ class _Loader:
             self.skipping = self.section is None
             if self.skipping or any(one.severity == Severity.ALERT for one in self.diagnostics.findings[before:]):
                 self._note_failure(line)
+            if self.lines is not None and self.section is not None:
+                self.lines.append((self.section, line))
             reader.section = self._name(line)
         else:
             self._line(line)
@@ -212,6 +231,8 @@ class _Loader:
     def _line(self, line: Line) -> None:
         if self.skipping:
             return
+        if self.lines is not None and self.section is not None:
+            self.lines.append((self.section, line))
         try:
             if self.section is None:
                 raise unknown_keyword(line.words[0], None)

@@ -76,6 +76,16 @@ class Patterns:
         return [*of_files, *[pattern.key for pattern in self._line]]
 
     @property
+    def written(self) -> Sequence[Pattern]:
+        """Those of the line, as they were when it was read."""
+        return self._line
+
+    @property
+    def names(self) -> list[str]:
+        """Its files."""
+        return [file.reference.name for file in self._files]
+
+    @property
     def files(self) -> list[Matcher]:
         """The matchers of its files."""
         return [one.matcher for one in self._lookups]

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, cast
 
 VERBS: Final[dict[str, tuple[str, str]]] = {  # name: its module, and what the page of help says of it
+    "lint": ("pointsman.verbs.lint.command", "find what is wrong or suspicious in a configuration"),
 }
 
 

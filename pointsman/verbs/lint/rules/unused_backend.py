@@ -1,0 +1,50 @@
+"""unused-backend."""
+
+from collections.abc import Iterator
+
+from pointsman.assemble.references import referred
+from pointsman.config.setting import In
+from pointsman.rules.keywords import DefaultBackendLine, UseBackendLine
+from pointsman.verbs.lint.rule import Found, Level, rule
+from pointsman.verbs.lint.subject import Subject
+
+FOUND = """
+frontend www
+    mode http
+    bind :80
+    default_backend app
+backend app
+    mode http
+    server one 192.0.2.1:80
+backend old  # here
+    mode http
+    server one 192.0.2.2:80
+"""
+CLEAN = """
+frontend www
+    mode http
+    bind :80
+    use_backend %[path,map_reg(names.map)]
+backend app
+    mode http
+    server one 192.0.2.1:80
+""".replace("path,map_reg(names.map)", "path,field(2,/)")
+
+
+@rule("unused-backend", Level.WARNING, FOUND, CLEAN)
+def unused_backend(subject: Subject) -> Iterator[Found]:
+    """No frontend sends traffic to a backend.
+
+    Its servers are checked, its statistics stay at zero. Backends that only hold a stick table are used by whoever
+    names the table; where a name is computed (`use_backend %[...]`) any backend may be meant, and nothing is said.
+    """
+    if any(line.format is not None for one in subject.fronts for line in one.all(UseBackendLine)):
+        return
+    used, _ = referred(subject.configuration)
+    used |= {line.name.text for one in subject.sections if (line := one.one(DefaultBackendLine)) is not None}
+    used |= subject.tables_named
+    for section in subject.backs:
+        if section.kind != In.BACKEND or section.name in used or subject.may_be_used(section.name):
+            continue
+        message = f"no frontend sends traffic to backend '{section.name}'"
+        yield Found(subject.title_at(section), message, "remove it, or name it in a 'use_backend' or 'default_backend'")
