@@ -28,6 +28,7 @@ from pointsman.sample.context import Context
 from pointsman.sample.expression import EXPRESSION_NAME, Expression, join_words, parse_expression
 from pointsman.sample.head import COMMA, split_list
 from pointsman.sample.lists import find_list
+from pointsman.sample.made import MADE
 from pointsman.sample.matcher import Converted, Matcher
 from pointsman.sample.pattern import (
     DEFAULTS,
@@ -331,6 +332,8 @@ def parse_acl(words: Sequence[Word], acls: AclScope | None = None) -> Acl:
     lists = Patterns(method, line, flags.files, criterion, flags.identity, flags.nocase, flags.resolve)
     acl = Acl(expression, method, lists, cast, criterion)
     acl.identity = flags.identity
+    if MADE.wanted:
+        MADE.acls.append(acl)
     if method.patterns and not patterns and not flags.ended and not flags.files:
         message = f"parsing acl keyword '{criterion.text}' : {NO_PATTERN}"
         acl.findings = [Finding(Severity.WARNING, message, criterion.at)]

@@ -31,6 +31,7 @@ from pointsman.sample.arguments import (
 )
 from pointsman.sample.casts import Cast, find_cast, same
 from pointsman.sample.context import Context
+from pointsman.sample.made import MADE
 from pointsman.sample.registry import CONVERTERS, FETCHES, Converter, Fetch
 from pointsman.sample.source import Convert, ConverterStep, FunctionSource, Getter, Plain, Source, through
 from pointsman.sample.types import OF_REQUEST, OF_RESPONSE, Type, Value, Where
@@ -180,6 +181,8 @@ def parse_at(word: Word, start: int, where: Where, acls: AclScope | None = None)
     expression.references = references
     expression.fetch, expression.arguments, expression.converters = name, texts, names
     expression.timeless = not names and not arguments.reads and _is_timeless(int(entry.reads), entry.signature)
+    if MADE.wanted:
+        MADE.expressions.append(expression)
     return expression, index
 
 

@@ -150,7 +150,7 @@ class MapFollower(Follower):
             _restore(found, change)
 
     def snapshot(self) -> list[Change]:
-        return [_saved(one) for one in LISTS.references if one.changed]
+        return [saved(one) for one in LISTS.references if one.changed]
 
 
 def _add_all(found: PatternList, version: int, pairs: Plain) -> None:
@@ -177,7 +177,8 @@ def _replace(found: PatternList, key: str, value: str | None) -> None:
             found.set(f"#{entry.identity:#x}", value)
 
 
-def _saved(one: PatternList) -> Change:
+def saved(one: PatternList) -> Change:
+    """What makes it again what it is now."""
     entries: list[Plain] = []
     for group in one.versions.values():
         entries += [_entry(entry) for entry in group.values()]

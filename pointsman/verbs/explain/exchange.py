@@ -41,7 +41,7 @@ from pointsman.verbs.explain.entrance import Entrance
 from pointsman.verbs.explain.lines import line_of
 from pointsman.verbs.explain.model import Answered
 from pointsman.verbs.explain.plans import title, watch_backend, watch_frontend
-from pointsman.verbs.explain.witness import Witness
+from pointsman.verbs.explain.witness import Tell, Witness
 
 OUTCOMES: Final = {
     DENY: "deny",
@@ -61,7 +61,9 @@ PASSWORD_TIME: Final = 200  # turns of the reactor, of up to 50 ms, for a passwo
 class Exchange:
     """What has become of one request. Attributes are final once `run` is over."""
 
-    def __init__(self, reactor: Reactor, entrance: Entrance, bind_state: BindState, changes: list[Change]) -> None:
+    def __init__(
+        self, reactor: Reactor, entrance: Entrance, bind_state: BindState, changes: list[Change], tell: Tell
+    ) -> None:
         frontend = self.frontend = entrance.frontend
         self.reactor = reactor
         arrival = Arrival(-1, entrance.source, entrance.destination, bind_state, reactor.now)
@@ -75,11 +77,13 @@ class Exchange:
         if captures is not None:
             context.request_capture_sizes = captures.request_sizes
             context.response_capture_sizes = captures.response_sizes
-        self.witness = Witness(context, changes)
+        self.witness = Witness(context, changes, tell)
         self.witness.places.update(frontend.places)
         self.decision = Decision(frontend, context)
         self.decision.trace = self.witness
         self.body = b""
+        self.number = -1  # of the request; -1: the next one
+        self.turns: bytes | None = None  # no turn is taken: it goes to that server, if it may
         self.outcome = ""
         self.ended_by = NOWHERE
         self.backend: BackendProxy | None = None
@@ -138,7 +142,7 @@ class Exchange:
         context.body = self.body = body
         record.request_line = request.line
         record.head = self.reactor.now
-        record.number = frontend.program.process.next_number()
+        record.number = self.number if self.number >= 0 else frontend.program.process.next_number()
         watch_frontend(frontend)
         if not frontend.tcp_content:
             request_begun(self.session, self.reactor.now)
@@ -227,10 +231,7 @@ class Exchange:
         server = decision.forced
         if server is None:
             self.candidates = backend.peek(context)
-            server = backend.pick(context, ())
-            if server is not None:
-                backend.algorithm.took(server)  # a turn is taken: one that ends at once
-                backend.algorithm.left(server)
+            server = self._pick(backend)
         self.server = server
         self.outcome = "server"
         if server is None:
@@ -241,6 +242,18 @@ class Exchange:
         context.responding = True
         context.server_address = server.dial.address(context.destination)
         self.record.queued = self.reactor.now
+
+    def _pick(self, backend: BackendProxy) -> LiveServer | None:
+        """Whom the algorithm chooses. A turn is taken by an exchange that ends at once."""
+        if self.turns is not None:
+            able = self.candidates if backend.algorithm.sticky else [*backend.usable, *self.candidates]
+            named = [one for one in able if isinstance(one, LiveServer) and one.name == self.turns]
+            return next(iter([*named, *self.candidates]), None)
+        server = backend.pick(self.context, ())
+        if server is not None:
+            backend.algorithm.took(server)
+            backend.algorithm.left(server)
+        return server
 
     def _send(self, request: Request, answer: Answered) -> None:
         server, backend = self.server, self.backend

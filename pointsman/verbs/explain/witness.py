@@ -6,19 +6,21 @@
 Traffic has no watches: they stand in plans that are made for explanations (`watched`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pointsman.core.diagnostics import NOWHERE, Position
 from pointsman.proto.message import Field, Head
 from pointsman.rules.explained import VERDICTS
 from pointsman.sample.context import Context, Variables
 from pointsman.sample.limits import TIME_NAMES
-from pointsman.sample.trace import ConditionRecord, Record, RouteRecord, RuleRecord, SampleRecord, Trace
+from pointsman.sample.trace import AclRecord, ConditionRecord, Record, RouteRecord, RuleRecord, SampleRecord, Trace
 from pointsman.server.backend import LiveServer
 from pointsman.stream.entries import NEXT, ContentRules, Deciding, Entry, Rules
 from pointsman.tables.changes import Change
-from pointsman.verbs.explain.model import HeadDiff, Stage, Step
+from pointsman.verbs.explain.model import HeadDiff, Stage, Step, Unknown
 from pointsman.verbs.explain.words import shown, time_text, value_text
+
+Tell = Callable[[SampleRecord], Unknown | None]
 
 
 class Snapshot:
@@ -54,8 +56,11 @@ def _head(head: Head | None, context: Context) -> tuple[str, list[Field]]:
 class Witness(Trace):
     """Its `stages` are what an explanation has of rules. `places`: where options stand, by the names of entries."""
 
-    def __init__(self, context: Context, changes: Sequence[Change]) -> None:
+    def __init__(self, context: Context, changes: Sequence[Change], tell: Tell) -> None:
         super().__init__()
+        self.tell = tell  # what is unknown of a sample
+        self.asked: list[SampleRecord] = []  # all samples
+        self.acls: list[AclRecord] = []  # and all ACLs
         self.context = context
         self.changes = changes
         self.stages: list[Stage] = []
@@ -139,6 +144,11 @@ class Witness(Trace):
     ) -> None:
         before, now = self.before, Snapshot(self.context, self.changes)
         self.before = now
+        lines = [] if condition is None else acls_of(condition)
+        asked = [*[sample for line in lines for sample in line.samples], *samples]
+        self.acls += lines
+        self.asked += asked
+        unknown = {one.text: one for one in map(self.tell, asked) if one is not None}
         diff = _diff(before.response, now.response) if now.response[0] else _diff(before.request, now.request)
         if diff is None and now.response[0]:
             diff = _diff(before.request, now.request)
@@ -166,8 +176,14 @@ class Witness(Trace):
                 variables=_variables(before, now),
                 captures=_captures(before, now),
                 notes=(*notes, *_notes(before, now, self.changes)),
+                unknown=tuple(unknown.values()),
             )
         )
+
+
+def acls_of(condition: ConditionRecord) -> list[AclRecord]:
+    """All that were looked at."""
+    return [line for terms in condition.alternatives for term in terms for line in term.lines]
 
 
 def _differs(before: Snapshot, now: Snapshot) -> bool:
