@@ -31,6 +31,7 @@ from pointsman.verbs.explain.exchange import Exchange
 from pointsman.verbs.explain.limits import limits_of
 from pointsman.verbs.explain.lines import LogFields, line_of
 from pointsman.verbs.explain.model import Asked, Branch, Choice, Explanation, Unknown
+from pointsman.verbs.explain.plans import Plans
 from pointsman.verbs.explain.request import request_of
 from pointsman.verbs.explain.unknowns import Knowledge
 from pointsman.verbs.explain.words import shown, value_text
@@ -48,6 +49,7 @@ class Assembly:
     doors: list[Door]
     knowledge: Knowledge
     fields: LogFields = field(default_factory=LogFields)
+    plans: Plans = field(default_factory=Plans)
     states: dict[int, BindState] = field(default_factory=dict)  # of frontends without a bind line
     saved: dict[int, Change] = field(default_factory=dict)
 
@@ -119,7 +121,9 @@ class Asking:
         assembly, asked, entrance = self.assembly, self.asked, self.entrance
         with assembly.knowledge.assume(asked.given, pins):
             request = request_of(asked, entrance)
-            exchange = Exchange(assembly.live.reactor, entrance, assembly.state(entrance), changes, self._unknown)
+            exchange = Exchange(
+                assembly.live.reactor, entrance, assembly.state(entrance), assembly.plans, changes, self._unknown
+            )
             exchange.number = self.number
             exchange.turns = turns
             try:

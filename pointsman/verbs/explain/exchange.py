@@ -40,8 +40,8 @@ from pointsman.tables.changes import Change
 from pointsman.verbs.explain.entrance import Entrance
 from pointsman.verbs.explain.lines import line_of
 from pointsman.verbs.explain.model import Answered
-from pointsman.verbs.explain.plans import title, watch_backend, watch_frontend
-from pointsman.verbs.explain.witness import Tell, Witness
+from pointsman.verbs.explain.plans import Plans, title
+from pointsman.verbs.explain.witness import Tell, Witness, known
 
 OUTCOMES: Final = {
     DENY: "deny",
@@ -62,10 +62,18 @@ class Exchange:
     """What has become of one request. Attributes are final once `run` is over."""
 
     def __init__(
-        self, reactor: Reactor, entrance: Entrance, bind_state: BindState, changes: list[Change], tell: Tell
+        self,
+        reactor: Reactor,
+        entrance: Entrance,
+        bind_state: BindState,
+        plans: Plans,
+        changes: list[Change],
+        tell: Tell = known,
     ) -> None:
+        """`changes`: those that are gathered meanwhile (tables/changes.py)."""
         frontend = self.frontend = entrance.frontend
         self.reactor = reactor
+        self.plans = plans
         arrival = Arrival(-1, entrance.source, entrance.destination, bind_state, reactor.now)
         session = self.session = ClientSession(frontend, arrival, reactor.now)
         context = self.context = session.context(reactor.now)
@@ -143,7 +151,7 @@ class Exchange:
         record.request_line = request.line
         record.head = self.reactor.now
         record.number = self.number if self.number >= 0 else frontend.program.process.next_number()
-        watch_frontend(frontend)
+        self.plans.watch_frontend(frontend)
         if not frontend.tcp_content:
             request_begun(self.session, self.reactor.now)
             self.decision.counted = False
@@ -159,6 +167,7 @@ class Exchange:
 
     def close(self) -> None:
         """It is over: what it tracked is let go."""
+        self.plans.leave()
         exchange_over(self.context, self.reactor.now)
         self.session.over()
 
@@ -177,7 +186,7 @@ class Exchange:
                 limits = context.limits
                 if limits is not None and backend is not self.frontend.twin:
                     limits.enter_backend()
-                watch_backend(self.frontend, backend)
+                self.plans.watch_backend(self.frontend, backend)
                 self.witness.places.update(backend.places)
                 outcome = decision.enter()
             else:

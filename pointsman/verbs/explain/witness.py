@@ -23,6 +23,11 @@ from pointsman.verbs.explain.words import shown, time_text, value_text
 Tell = Callable[[SampleRecord], Unknown | None]
 
 
+def known(sample: SampleRecord) -> Unknown | None:
+    """Nothing is unknown."""
+    return None
+
+
 class Snapshot:
     """What an exchange is at a moment."""
 
