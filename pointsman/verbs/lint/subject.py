@@ -21,9 +21,10 @@ from pointsman.config.command_line import CommandLine
 from pointsman.config.lanes import is_capped
 from pointsman.config.load import find_files, load
 from pointsman.config.proxy import Disabled, Mode
-from pointsman.config.setting import Configuration, In, Section, Setting
+from pointsman.config.setting import SECTIONS, Configuration, In, Section, Setting
 from pointsman.core.diagnostics import Diagnostics, Position, Severity
 from pointsman.core.words import Line, Word
+from pointsman.sample.acl import Acl
 from pointsman.sample.condition import Condition
 from pointsman.sample.expression import Expression
 from pointsman.verbs.lint.text import Text
@@ -194,17 +195,26 @@ class Subject:
         """The ACLs that a section itself declares."""
         return self.own(section, AclLine)
 
-    def expressions(self, section: Section) -> Iterator[Expression]:
-        """Those of ACLs, conditions and actions of a section itself."""
+    def acls(self, section: Section) -> Iterator[Acl]:
+        """All lines of ACLs of a section itself: those that are declared, and those between braces."""
         for line in self.acl_lines(section):
             if line.acl is not None:
-                yield line.acl.expression
+                yield line.acl
         for guard in self.guards(section):
             for terms in guard.condition.alternatives if guard.condition is not None else ():
                 for term in terms:
                     if not term.name:
-                        for acl in term.acls:
-                            yield acl.expression
+                        yield from term.acls
+
+    @cached_property
+    def every_acl(self) -> list[tuple[Section, Acl]]:
+        """Those of all sections."""
+        return [(section, acl) for section in self.sections for acl in self.acls(section)]
+
+    def expressions(self, section: Section) -> Iterator[Expression]:
+        """Those of ACLs, conditions and actions of a section itself."""
+        for acl in self.acls(section):
+            yield acl.expression
         for setting in section.settings:
             action = getattr(getattr(setting, "rule", setting), "action", None)
             yield from cast(Sequence[Expression], getattr(action, "expressions", ()))
@@ -240,18 +250,30 @@ class Subject:
         return {}
 
     @cached_property
-    def tables_named(self) -> set[str]:
-        """Names of proxies whose stick table another line names."""
+    def named(self) -> frozenset[str]:
+        """All words behind the first one of lines that are no section's first, and what stands in parentheses: whoever
+        is not among them is named by nobody."""
         found: set[str] = set()
         for _, line in self.lines:
-            words = line.words
-            for number, word in enumerate(words):
-                if word.text == "table" and number + 1 < len(words):
-                    found.add(words[number + 1].text)
-                if "(" in word.text:
-                    for listed in ARGUMENTS.findall(word.text):
+            first, *others = line.words
+            if first.text in SECTIONS:
+                found.update(_from(others))
+                continue
+            for word in others:
+                text = word.text
+                found.add(text)
+                if "(" in text:
+                    for listed in ARGUMENTS.findall(text):
                         found.update(name.strip() for name in listed.split(","))
-        return found
+                if "/" in text:
+                    found.add(text.partition("/")[0])
+        return frozenset(found)
+
+
+def _from(words: Sequence[Word]) -> list[str]:
+    """What a section's first line takes over: behind `from`."""
+    texts = [word.text for word in words]
+    return texts[texts.index("from") + 1 :] if "from" in texts else []
 
 
 STDIN: Final = "-"

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from pointsman.config.server_line import ServerLine
+from pointsman.config.setting import In
 from pointsman.server.checks.plan import CheckKind
-from pointsman.verbs.lint.rule import Edit, Fix, Found, Level, rule
+from pointsman.verbs.lint.rule import Found, Level, rule
 from pointsman.verbs.lint.subject import Subject
 
 FOUND = """
@@ -21,27 +22,23 @@ backend app
 """
 
 
-@rule("check-without-check", Level.WARNING, FOUND, CLEAN, fixes=True)
+@rule("check-without-check", Level.WARNING, FOUND, CLEAN)
 def check_without_check(subject: Subject) -> Iterator[Found]:
     """A health check is configured, and no server is checked.
 
     `option httpchk` and its kin say how servers are checked; the word `check` on each `server` line (or on
     `default-server`) says that they are. Without it a server counts as up for ever (manual 5.2, "check").
     """
-    for section in subject.backs:
+    for section in (*subject.configuration.defaults, *subject.backs):
         kinds = subject.own(section, CheckKind)
-        servers = section.all(ServerLine)
+        users = [one for one in subject.heirs.get(id(section), [section]) if one.kind & In.BACK]
+        servers = [server for user in users for server in user.all(ServerLine)]
         if not kinds or not servers or any(one.parameters.check or one.parameters.track for one in servers):
             continue
         at = kinds[-1].at
-        edits = tuple(
-            Edit(last.file, last.line, last.column + last.length, 0, " check")
-            for one in servers
-            if (words := subject.words(one.at)) and (last := words[-1].at)
-        )
+        whose = section.title if section.kind & In.PROXY else "any backend"
         yield Found(
             at,
-            f"no server of {section.title} has the word 'check', so that none is checked",
+            f"no server of {whose} has the word 'check', so that none is checked",
             "say 'check' on each server line, or once in 'default-server check'",
-            Fix("add 'check' to the server lines", tuple(dict.fromkeys(edits))),
         )

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from pointsman.assemble.references import referred
-from pointsman.config.setting import In
+from pointsman.config.setting import In, Section
+from pointsman.config.stick_table import StickTableLine
 from pointsman.rules.keywords import DefaultBackendLine, UseBackendLine
 from pointsman.verbs.lint.rule import Found, Level, rule
 from pointsman.verbs.lint.subject import Subject
@@ -42,9 +43,18 @@ def unused_backend(subject: Subject) -> Iterator[Found]:
         return
     used, _ = referred(subject.configuration)
     used |= {line.name.text for one in subject.sections if (line := one.one(DefaultBackendLine)) is not None}
-    used |= subject.tables_named
     for section in subject.backs:
-        if section.kind != In.BACKEND or section.name in used or subject.may_be_used(section.name):
+        if (
+            section.kind != In.BACKEND
+            or section.name in used
+            or _has_table(subject, section)
+            or subject.may_be_used(section.name)
+        ):
             continue
         message = f"no frontend sends traffic to backend '{section.name}'"
         yield Found(subject.title_at(section), message, "remove it, or name it in a 'use_backend' or 'default_backend'")
+
+
+def _has_table(subject: Subject, section: Section) -> bool:
+    """A backend that is there for its stick table alone."""
+    return bool(subject.own(section, StickTableLine)) and section.name in subject.named
