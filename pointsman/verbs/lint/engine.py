@@ -85,12 +85,14 @@ class Result:
 
 def lint(subject: Subject, choice: Choice) -> Result:
     """All findings, sorted, without those that comments ignore."""
-    found = _of_load(subject)
+    found: list[Report] = []
     for name in rules.NAMES:
         rule = RULES.get(name)
         assert rule is not None and rule.check is not None
         if choice.takes(name) or not choice.only:  # an ignore comment of it may be useless
             found += _of_rule(rule, subject)
+    said = {(one.name, one.at.file, one.at.line) for one in found}
+    found += [one for one in _of_load(subject) if (one.name, one.at.file, one.at.line) not in said]
     ignores = {name: text.ignores() for name, text in subject.texts.items()}
     kept = _without_ignored(_unique(found), ignores)
     kept += _about_ignores(subject, ignores, choice)
@@ -127,7 +129,7 @@ def _report(rule: Rule, one: Found) -> Report:
 
 
 def _unique(reports: list[Report]) -> list[Report]:
-    """One finding of a name for a line and column: what the load has said is not said again."""
+    """One finding of a name for a line and column."""
     seen: set[tuple[str, str, int, int]] = set()
     kept: list[Report] = []
     for one in reports:

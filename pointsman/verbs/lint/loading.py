@@ -12,7 +12,8 @@ from pointsman.verbs.lint.rule import RULES, Level, Rule
 
 # name, what of the message tells it, summary
 ROWS: Final = (
-    ("unreachable-rule", r"further entries are NOOP", ""),
+    ("unreachable-rule", r"further entries are NOOP", ""),  # names of rules, which say more
+    ("missing-timeouts", r"^missing timeouts", ""),
     (
         "rule-order",
         r"rule placed after an? .* rule will still be processed before",
