@@ -93,6 +93,7 @@ class Format:
     def __init__(self, text: str, items: list[FormatItem], flags: int, *, merge_spaces: bool = False) -> None:
         self.text = text
         self.items = items
+        self.encoding = flags & (JSON | CBOR)  # of the whole line, which is one object then
         self.reads = 0
         self.references: list[Reference] = []
         for item in items:
