@@ -4,6 +4,7 @@ import pointsman.admin.commands.absent  # noqa: F401
 import pointsman.admin.commands.added_backends  # noqa: F401
 import pointsman.admin.commands.added_servers  # noqa: F401
 import pointsman.admin.commands.console  # noqa: F401
+import pointsman.admin.commands.decisions  # noqa: F401
 import pointsman.admin.commands.dynamic_cookies  # noqa: F401
 import pointsman.admin.commands.patterns  # noqa: F401
 import pointsman.admin.commands.proxies  # noqa: F401

@@ -7,7 +7,7 @@ pieces, before the first one.
 """
 
 import difflib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -78,6 +78,7 @@ LANES: Final = 1  # in each of them, and their answers are put together
 CHANGE: Final = 2  # in each of them, and in those that come later
 EVERY: Final = 3  # in each of them and in the process that was asked, whose own connections are asked for as well
 
+Together = Callable[[Call, Sequence[str]], str]
 RunCommand = Callable[[Call], str | Awaitable[str] | Iterator[str]]
 
 
@@ -91,6 +92,7 @@ class Command:
     everywhere: int = HERE
     experimental: bool = False  # restricted to experimental mode, and its own text says so
     after: Callable[[Call], None] | None = None  # once it has run everywhere: in the process that was asked
+    together: Together | None = None  # there: makes the answer of all; else they are put one behind the other
 
 
 COMMANDS: Final[Registry[Command]] = Registry("runtime command")
@@ -105,11 +107,12 @@ def command(
     everywhere: int = HERE,
     experimental: bool = False,
     after: Callable[[Call], None] | None = None,
+    together: Together | None = None,
 ) -> Callable[[RunCommand], RunCommand]:
     """Register a runtime command. `usage`: name and arguments, for the page of help; `text`: what it does."""
 
     def record(run: RunCommand) -> RunCommand:
-        COMMANDS.add(name, Command(name, run, usage, text, level, everywhere, experimental, after))
+        COMMANDS.add(name, Command(name, run, usage, text, level, everywhere, experimental, after, together))
         return run
 
     return record

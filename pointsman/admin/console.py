@@ -232,7 +232,7 @@ class RuntimeConnection:
             else:
                 answer = command.run(call)
                 if isinstance(answer, str):
-                    last = answer
+                    last = answer if command.together is None else command.together(call, [answer])
                 elif isinstance(answer, Awaitable):
                     last = await answer
                 else:
@@ -276,7 +276,7 @@ class RuntimeConnection:
             raise CommandError(answers[0][1])
         if command.everywhere == CHANGE:
             lanes.record(line)
-        return "".join(good)
+        return "".join(good) if command.together is None else command.together(call, good)
 
     def _complaint(self, error: CommandError) -> str:
         text = str(error)

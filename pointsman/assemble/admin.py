@@ -47,6 +47,7 @@ from pointsman.rules.stats import StatsAdmin, StatsRule
 from pointsman.server.checks.health import watch
 from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.proxies import BackendProxy
+from pointsman.stream.told import keep
 from pointsman.tables.changes import CHANGES
 
 DEFAULT_ALGORITHM: Final = "random"  # without `balance` (manual 4.2)
@@ -102,6 +103,7 @@ def fill_admin(live: Live, configuration: Configuration, diagnostics: Diagnostic
         buffer_sizes(main)[0],
         global_number(main, "tune.cli.max-payload-size"),
     )
+    _keep_decisions(live, configuration)
     live.services.append(Administration(live, view, gauge, runtime, answers, writer, commands))
     live.services.append(TicketRenewal(live, view))
     build_updates(live, view, configuration, diagnostics)
@@ -140,6 +142,15 @@ def _page(
         return None
     writer.pages.append(page)
     return Statistics(len(writer.pages) - 1, page, Access(rules, admin, secret), live.program, answers.ask)
+
+
+def _keep_decisions(live: Live, configuration: Configuration) -> None:
+    """From the start on, where the configuration says so."""
+    for frontend in live.frontends:
+        frontend.watch()
+    size = global_number(configuration.main, "pointsman-decisions")
+    if size:
+        keep(live.program, list(live.frontends), list(live.backends), size)
 
 
 # The view.

@@ -88,6 +88,7 @@ NUMBERS: dict[str, NumberKeyword] = {
     "maxsessrate": NumberKeyword(0, BIGGEST, 0, once=True, manual="3.2"),
     "maxpipes": NumberKeyword(0, BIGGEST, 1, manual="3.2"),  # of a process; more than one is never made
     "mworker-max-reloads": NumberKeyword(0, BIGGEST, 50),
+    "pointsman-decisions": NumberKeyword(0, 65_536, 0),  # ours: records that a lane keeps (stream/told.py); 0: none
     # Ours: a lane that has not turned for so long is killed; 0: never.
     "pointsman-lane-timeout": NumberKeyword(0, BIGGEST, 10_000, unit="time"),
     "nbthread": NumberKeyword(1, 64, 1),  # where it is not said: see lanes.py

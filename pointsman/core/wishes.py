@@ -6,6 +6,9 @@ little, one too few would leave an answer out.
 
 from typing import Final
 
+LAST_RULE: Final = 1  # bits of `verdicts`: last_rule_file, last_rule_line, last_entity
+DECISIONS: Final = 2  # decisions are kept
+
 
 class Wishes:
     def __init__(self) -> None:
@@ -16,7 +19,7 @@ class Wishes:
         self.sending = False  # what is known when a request goes to its server: bc_reused, bs.id, req.bytes_out
         self.server_tls = False  # what TLS of the server's connection knows: ssl_bc..., ssl_s_...
         self.measured = False  # what the kernel measures on the server's connection: bc_rtt, bc_rttvar
-        self.verdicts = False  # which rule has ended a list: last_rule_file, last_rule_line, last_entity
+        self.verdicts = 0  # who wants to know which rule has ended a list: see above
         self.tracks = False  # entries of stick tables are tracked (track-sc0 and its kin)
         self.answers = False  # what servers answer is looked at: entries of stick tables count it, or health is judged
         self.observes = False  # connections and responses show how servers are (observe)
@@ -41,7 +44,7 @@ class Wishes:
         elif name == "txn.id32":
             self.number = True
         elif name in ("last_rule_file", "last_rule_line", "last_entity"):
-            self.verdicts = True
+            self.verdicts |= LAST_RULE
         elif name in ("fc_glitches", "bc_glitches"):
             self.glitches = self.sending = True
 

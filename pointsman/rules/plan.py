@@ -22,11 +22,11 @@ from typing import Final
 from pointsman.config.action import HTTP_REQUEST
 from pointsman.config.verdict import ALLOW, CONTINUE, FAILED, WAIT, Action
 from pointsman.core.diagnostics import Position
-from pointsman.core.wishes import WISHES
+from pointsman.core.wishes import DECISIONS, LAST_RULE, WISHES
 from pointsman.rules.rule import Rule
 from pointsman.sample import types
 from pointsman.sample.condition import UNKNOWN, Condition
-from pointsman.sample.context import Context, Noted
+from pointsman.sample.context import Context, DecidedBy, Noted
 from pointsman.sample.types import Reads, Writes
 
 HEADS: Final = int(Writes.REQUEST_LINE | Writes.HEADER_BLOCK | Writes.RESPONSE_LINE | Writes.RESPONSE_BLOCK)
@@ -180,6 +180,13 @@ def run_steps(rules: list[Step], context: Context, cursor: Cursor | None = None,
 def note_final(step: Step, context: Context, verdict: int) -> None:
     """The verdict of a rule has ended its list (manual 7.3.2, last_rule_line). What goes on is not remembered, for the
     rule would not be told the next time."""
+    if WISHES.verdicts & DECISIONS and verdict != ALLOW:
+        decided = context.decided_by
+        if decided is None:
+            decided = context.decided_by = DecidedBy()
+        decided.ended_by = step.at
+    if not WISHES.verdicts & LAST_RULE:
+        return
     if verdict == ALLOW:
         context.asked |= MOVING
     if step.told and verdict != FAILED:

@@ -192,6 +192,22 @@ class Noted:
         raise NotImplementedError
 
 
+NOBODY: Final = 0  # what has named a server before the algorithm was asked: nothing
+BY_USE_SERVER: Final = 1
+BY_COOKIE: Final = 2
+BY_RDP_COOKIE: Final = 3
+BY_STICK: Final = 4
+
+
+class DecidedBy:
+    """What has decided about an exchange, while decisions are kept (stream/told.py). Who keeps it empties it."""
+
+    def __init__(self) -> None:
+        self.route: Position | None = None  # the use_backend rule that has held
+        self.named_by = NOBODY
+        self.ended_by: Position | None = None  # the rule whose verdict has ended the exchange
+
+
 @mypyc_attr(free_list_len=1)
 class Context:
     """All that can be asked about one exchange."""
@@ -256,6 +272,7 @@ class Context:
         self.more = False  # layer 4 content rules look at bytes to which more may come
         self.last_rule: Position | None = None  # the last one that has ended its list; see WISHES.verdicts
         self.waiting_rule: Position | None = None  # the one that waits, or waited when the exchange ended
+        self.decided_by: DecidedBy | None = None  # None: decisions are not kept, or nothing is known of this one
         self.unparsed = False  # these are no whole head of HTTP yet, and such rules wait for one (rules/peek.py)
         self.incomplete = False  # what a fetch said may change with these: set by fetches, read by such rules alone
 

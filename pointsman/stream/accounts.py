@@ -19,6 +19,7 @@ from pointsman.server.backend import LiveServer
 from pointsman.server.connection import Carried
 from pointsman.stream.acceptor import BindState
 from pointsman.stream.proxies import BackendProxy, Frontend
+from pointsman.stream.ring import Kept
 
 _CLIENT: Final = (0x43, 0x63)  # C, c: causes of cli_abrt
 _SERVER: Final = (0x53, 0x73)  # S, s: of srv_abrt
@@ -69,8 +70,8 @@ class Accounts(Carried):
             streams.moved(up, down)
         found = self.context.server if record.queued >= 0 and backend is not None else None
         server = found if isinstance(found, LiveServer) else None
-        if frontend.socket_stats and isinstance(self.context.listener, BindState):
-            self.context.listener.counters.tally(BYTES, up, down)
+        if frontend.watched:
+            self._note_end(up, down)
         if record.answered < 0 or record.queued < 0 or backend is None:
             self._count_unanswered(status, up, down, server)
         else:
@@ -101,6 +102,18 @@ class Accounts(Carried):
         if WISHES.tracks:
             self.end_tracking(up, down)
         return gauges
+
+    def _note_end(self, up: int, down: int) -> None:
+        """Its bytes count by listener too, or what was decided of it is kept."""
+        frontend = self.frontend
+        if frontend.socket_stats and isinstance(self.context.listener, BindState):
+            self.context.listener.counters.tally(BYTES, up, down)
+        ring = frontend.program.ring
+        if ring is not None:
+            self.noted(ring.note(self.context, self.backend))
+
+    def noted(self, kept: Kept) -> None:
+        """What a subclass knows beside that."""
 
     def end_tracking(self, up: int, down: int) -> None:
         """So many of its bytes were not counted in entries of stick tables yet. It tracks these until its line is

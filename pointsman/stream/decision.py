@@ -37,7 +37,7 @@ from pointsman.rules.explained import explain_steps
 from pointsman.rules.pages import DEFAULT_PAGES
 from pointsman.rules.plan import Step, run_steps
 from pointsman.rules.reply import Challenge, Reply
-from pointsman.sample.context import Context
+from pointsman.sample.context import BY_COOKIE, BY_RDP_COOKIE, BY_STICK, BY_USE_SERVER, Context
 from pointsman.stream.cookie_entries import (
     CookieLetters,
     ReadCookie,
@@ -82,6 +82,7 @@ from pointsman.stream.persistence import PersistRules, RdpCookie
 from pointsman.stream.proxies import FOREVER, PLAIN, BackendProxy, Frontend, Plan
 from pointsman.stream.stick_rules import NO_STORES
 from pointsman.stream.sticking import Learning, Sticking
+from pointsman.stream.told import told
 
 # Who ended it and when, as the log says it (manual 8.5), where no connection is to blame.
 REQUEST_LETTERS: Final = {
@@ -298,7 +299,7 @@ def _letters_of_backend(backend: BackendProxy) -> list[Entry]:
 
 
 def _read_cookie(backend: BackendProxy) -> list[Entry]:
-    return [ReadCookie(backend.cookie)] if backend.http and backend.cookie is not None else []
+    return [told(ReadCookie(backend.cookie), BY_COOKIE)] if backend.http and backend.cookie is not None else []
 
 
 def _persist_rules(backend: BackendProxy) -> list[Entry]:
@@ -306,7 +307,7 @@ def _persist_rules(backend: BackendProxy) -> list[Entry]:
 
 
 def _use_server(backend: BackendProxy) -> list[Entry]:
-    return [UseServer()] if backend.use_server else []
+    return [told(UseServer(), BY_USE_SERVER)] if backend.use_server else []
 
 
 def _forwarded(backend: BackendProxy) -> list[Entry]:
@@ -314,11 +315,12 @@ def _forwarded(backend: BackendProxy) -> list[Entry]:
 
 
 def _rdp_cookie(backend: BackendProxy) -> list[Entry]:
-    return [RdpCookie(backend.rdp_cookie, backend.servers)] if backend.rdp_cookie and not backend.http else []
+    rdp = bool(backend.rdp_cookie) and not backend.http
+    return [told(RdpCookie(backend.rdp_cookie, backend.servers), BY_RDP_COOKIE)] if rdp else []
 
 
 def _sticking(backend: BackendProxy) -> list[Entry]:
-    return [Sticking(backend)] if backend.stick_rules else []
+    return [told(Sticking(backend), BY_STICK)] if backend.stick_rules else []
 
 
 def _addresses(backend: BackendProxy) -> list[Entry]:

@@ -139,6 +139,9 @@ class H2Client(HttpFront, StreamUser):
     def ends_after(self, request: Request) -> bool:
         return False
 
+    def received_block(self) -> object:
+        return self.block
+
     @property
     def request_done(self) -> bool:
         return not self.owing

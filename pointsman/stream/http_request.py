@@ -30,6 +30,7 @@ from pointsman.stream.entries import DECIDED, LOG, MONITORED, ROUTED, SERVED, UN
 from pointsman.stream.outcome import Outcome
 from pointsman.stream.phases import FORWARD, HOLD, SENT
 from pointsman.stream.proxies import KEEP_ALIVE, PLAIN, SERVER_CLOSE, BackendProxy, Frontend
+from pointsman.stream.ring import Kept
 from pointsman.stream.session import ClientSession
 from pointsman.stream.sides import TAKES, HttpBack, HttpFront
 from pointsman.stream.waiting import Waiting
@@ -156,6 +157,12 @@ class HttpRequest(Waiting):
         if not self.client.request_done:
             self.touch_client()
             self.context.body = self.client.received()
+
+    def noted(self, kept: Kept) -> None:
+        kept.block = self.client.received_block()
+        outcome = self.outcome
+        if outcome is not None:
+            kept.route = outcome.route
 
     # The decision.
 

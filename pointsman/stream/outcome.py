@@ -41,6 +41,8 @@ class Outcome:
         self.captures = context.request_captures
         self.cookie = context.record.request_cookie
         self.noted = context.noted  # what it holds for: found and done again each time
+        decided = context.decided_by
+        self.route = None if decided is None else decided.route  # which has held, while decisions are kept
 
     def captured(self, context: Context) -> None:
         """The captures, as the head had them when it came."""

@@ -31,6 +31,7 @@ from pointsman.stream.cookies import PersistenceCookie
 from pointsman.stream.glitches import Glitches
 from pointsman.stream.header_names import PRESERVE
 from pointsman.stream.protocols import ClientProtocol
+from pointsman.stream.ring import Ring
 from pointsman.stream.stick_rules import StickRule
 
 FOREVER: Final = 1 << 40  # ms: a timeout that is not set
@@ -198,6 +199,7 @@ class Program:
         self.h2_front = H2Options()  # of connections of clients that speak HTTP/2
         self.h2_back = H2Options()  # of those to servers
         self.h2_glitches: Glitches | None = None  # no threshold is set for connections of HTTP/2
+        self.ring: Ring | None = None  # of the last decisions; None: they are not kept (told.py)
         self.remembers = True  # what repeats: lines, shapes, outcomes
         self.request_lines: Memory[Field] = Memory(LINES, LINE_ROOM, LONGEST_LINE)
         self.response_lines: Memory[Field] = Memory(LINES, LINE_ROOM, LONGEST_LINE)
@@ -250,6 +252,7 @@ class Frontend(Acceptor):
         self.monitor: Service | None = None
         self.services: list[Service] = []
         self.socket_stats = False  # option socket-stats: bytes are counted by listener too
+        self.watched = False  # that, or decisions are kept: somebody looks at the end of each exchange
         self.continuous = False  # option contstats: exchanges are counted once a second, as they go
         self.pages: dict[int, Reply] = {}
         self.logger: Logger | None = None
@@ -290,6 +293,10 @@ class Frontend(Acceptor):
     def lets_in_session(self, session: Session) -> bool:
         """Ask the tcp-request session rules about a connection whose handshakes are over. False: it is to be closed."""
         return True
+
+    def watch(self) -> None:
+        """Once it is known who looks at the end of its exchanges, and when that changes."""
+        self.watched = self.socket_stats or self.program.ring is not None
 
     def note_session(self, now: int) -> None:
         """It has a session more (monotonic ms)."""

@@ -123,7 +123,11 @@ def _pick_published(frontend: Frontend, context: Context, first: BackendProxy) -
                 if found is None:
                     break
             if found is not None and (found.published or found is frontend.twin):
+                if context.decided_by is not None:
+                    context.decided_by.route = route.at
                 return found
+    if context.decided_by is not None:
+        context.decided_by.route = None
     default = frontend.default_backend
     return default if default is not None and default.published else frontend.twin
 

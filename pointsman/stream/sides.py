@@ -89,6 +89,10 @@ class HttpFront(Front):
         """Bytes behind the request, for a tunnel."""
         raise NotImplementedError
 
+    def received_block(self) -> object:
+        """The head as it was received, where the request does not hold it itself (its `lines`)."""
+        return None
+
     def remember(self, outcome: Outcome) -> None:
         """This is what became of the request; it would be the same for the same bytes."""
 

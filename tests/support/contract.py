@@ -151,6 +151,7 @@ CONTEXT: Final[dict[str, Facts]] = {
     "noted": _ITSELF,
     "redone": _ITSELF,
     "last_rule": _MOVING,
+    "decided_by": Facts(Reads.NOTHING, Life.OTHER, own=True, why="emptied by who keeps it (stream/ring.py)"),
     "waiting_rule": _MOVING,
     "tracked": Facts(Reads.MOVING, Life.OTHER, why="tracking.exchange_over"),
     "request_bytes": _MOVING,

@@ -308,6 +308,10 @@ SHOWN = [
     ("set dynamic-cookie-key backend app", "String value expected.\n"),
     ("set dynamic-cookie-key backend app key", ""),
     ("set dynamic-cookie-key backend nope key", "No such backend.\n"),
+    ("show decisions", "Decisions are not kept. 'set decisions on' begins to keep them.\n"),
+    ("show decisions a b", "Unsupported option 'b'"),
+    ("set decisions", "Expects 'on'"),
+    ("set decisions off", ""),
     ("show startup-logs", ""),
     ("show startup-logs x", ""),
 ]

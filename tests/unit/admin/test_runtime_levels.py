@@ -50,6 +50,8 @@ OURS = {
     "wait": USER,
     "echo": USER,
     "show sess help": OPERATOR,
+    "show decisions": OPERATOR,
+    "set decisions": ADMIN,
 }
 
 

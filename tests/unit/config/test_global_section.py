@@ -63,6 +63,7 @@ def test_numbers_that_are_not_said() -> None:
         "maxsessrate": 0,
         "mworker-max-reloads": 50,
         "nbthread": 1,
+        "pointsman-decisions": 0,
         "pointsman-lane-timeout": 10_000,
         "spread-checks": 0,
         "stats maxconn": 10,
