@@ -2,10 +2,27 @@
 
 POINTSMAN_INTERPRETED=1 in the environment: modules are read from their source although compiled files stand beside it.
 That is for tests, and for whoever looks for a mistake of the compiler; it is slower, and changes nothing else.
+
+Files that `python-load` brings (docs/python.md) find here what they need: the decorators `fetch`, `converter`,
+`action`, `service` and `task`, and what functions are given. It is imported when it is asked for.
 """
 
 import os
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pointsman.extension.api import action as action
+    from pointsman.extension.api import arguments as arguments
+    from pointsman.extension.api import converter as converter
+    from pointsman.extension.api import fetch as fetch
+    from pointsman.extension.api import logger as logger
+    from pointsman.extension.api import service as service
+    from pointsman.extension.api import task as task
+    from pointsman.extension.transaction import Headers as Headers
+    from pointsman.extension.transaction import Request as Request
+    from pointsman.extension.transaction import Response as Response
+    from pointsman.extension.transaction import Transaction as Transaction
 
 __version__ = "0.1.0"
 __date__ = "2026/11/21"  # of this version, as `show info` says it
@@ -32,3 +49,15 @@ def _read_sources() -> None:
 
 if os.environ.get("POINTSMAN_INTERPRETED") == "1":
     _read_sources()
+
+
+def __getattr__(name: str) -> object:
+    """What files of `python-load` ask for."""
+    if name.startswith("_"):
+        raise AttributeError(f"module 'pointsman' has no attribute {name!r}")
+    from pointsman.extension import api  # noqa: PLC0415 (only where a file is loaded)
+
+    if name not in api.__all__:
+        raise AttributeError(f"module 'pointsman' has no attribute {name!r}")
+    found: object = getattr(api, name)
+    return found

@@ -78,6 +78,7 @@ import pointsman.config.tls_tuning  # noqa: F401
 import pointsman.config.tokens  # noqa: F401
 import pointsman.config.tune_h2  # noqa: F401
 import pointsman.config.userlist  # noqa: F401
+import pointsman.extension.load  # noqa: F401
 import pointsman.log.counts  # noqa: F401
 import pointsman.log.keywords  # noqa: F401
 import pointsman.log.tags  # noqa: F401

@@ -106,6 +106,8 @@ NUMBERS: dict[str, NumberKeyword] = {
     "tune.http.maxhdr": NumberKeyword(1, 32767, 101, manual="3.2"),
     "tune.max-checks-per-thread": NumberKeyword(0, BIGGEST, 0, manual="3.2"),  # 0: no limit
     "tune.maxrewrite": NumberKeyword(0, BIGGEST, 1024, unit="size", manual="3.2"),
+    # Ours: a function of a python-load file that takes longer is reported with its stack; 0: none is.
+    "tune.python.slow": NumberKeyword(0, BIGGEST, 100, unit="time"),
     "tune.stick-counters": NumberKeyword(0, 100, 3, manual="3.2"),
     **{
         f"tune.vars.{scope}-max-size": NumberKeyword(0, BIGGEST, 0, unit="size", manual="3.2")

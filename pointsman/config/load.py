@@ -22,6 +22,7 @@ from pointsman.config.rule_order import RuleOrder
 from pointsman.config.sections import Opener, is_section
 from pointsman.config.setting import SECTIONS, Configuration, In, Section
 from pointsman.core.diagnostics import NOWHERE, ConfigError, Diagnostics, Severity, UnknownName, unforeseen
+from pointsman.core.registry import forget_loaded
 from pointsman.core.words import Line
 from pointsman.sample.converter.token_keys import CERTIFICATES
 from pointsman.tables.patterns import LISTS
@@ -68,6 +69,7 @@ def load(
     section.
     """
     configuration = Configuration(Section(In.GLOBAL, "", NOWHERE))
+    forget_loaded()
     LISTS.reset()
     CERTIFICATES.reset()
     TABLES.reset()
@@ -114,6 +116,7 @@ def load_text(
 ) -> Configuration:
     """Read one configuration from a string, with an environment of its own."""
     configuration = Configuration(Section(In.GLOBAL, "", NOWHERE))
+    forget_loaded()
     LISTS.reset()
     CERTIFICATES.reset()
     TABLES.reset()

@@ -2,13 +2,18 @@
 
 One registry per family of names (keywords, fetches, converters, actions, log tags, runtime commands...). A name that is
 registered twice stops the program at import; a name that is not found can be answered with the nearest known one.
+
+A configuration may bring names of its own (python-load): these are `loaded`. They are found as the others are, and
+belong to the configuration that is being read: `forget_loaded`, before the next one, drops them.
 """
 
 import difflib
 from collections.abc import Iterable, Iterator
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
+
+_LOADED: Final[list[dict[str, object]]] = []  # of all registries
 
 
 def nearest(word: str, names: Iterable[str]) -> str | None:
@@ -23,6 +28,8 @@ class Registry(Generic[T]):
     def __init__(self, family: str) -> None:
         self.family = family
         self._entries: dict[str, T] = {}
+        self.loaded: dict[str, T] = {}  # names that the configuration brings
+        _LOADED.append(self.loaded)  # type: ignore[arg-type]  # it is only emptied there
 
     def add(self, name: str, entry: T) -> None:
         """Raises RuntimeError for a name that is there already: two definitions of one word are a bug."""
@@ -31,16 +38,23 @@ class Registry(Generic[T]):
         self._entries[name] = entry
 
     def get(self, name: str) -> T | None:
-        return self._entries.get(name)
+        entry = self._entries.get(name)
+        return entry if entry is not None or not self.loaded else self.loaded.get(name)
 
     def nearest(self, word: str) -> str | None:
-        return nearest(word, self._entries)
+        return nearest(word, [*self._entries, *self.loaded])
 
     def __contains__(self, name: str) -> bool:
-        return name in self._entries
+        return name in self._entries or name in self.loaded
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(self._entries))
 
     def __len__(self) -> int:
         return len(self._entries)
+
+
+def forget_loaded() -> None:
+    """Another configuration is going to be read."""
+    for names in _LOADED:
+        names.clear()

@@ -18,7 +18,10 @@ import pointsman.keywords  # noqa: F401 (what modules register as they are impor
 
 PLACES: Final = {
     "pointsman.core.diagnostics": ("STARTUP",),
+    "pointsman.core.registry": ("_LOADED",),
     "pointsman.core.wishes": ("WISHES",),
+    "pointsman.extension.calls": ("CALLS",),
+    "pointsman.extension.reports": ("REPORTS",),
     "pointsman.log.tags": ("LOG_LIMITS",),
     "pointsman.log.events": ("STDERR",),
     "pointsman.sample.acl": ("CRITERIA",),  # one that is known makes no wishes any more

@@ -1,0 +1,36 @@
+"""What `import pointsman` offers to the files that `python-load` loads."""
+
+from typing import TYPE_CHECKING
+
+from pointsman.extension.declare import NOTED, action, converter, fetch, service, task
+from pointsman.extension.reports import make_logger
+from pointsman.extension.transaction import Headers, Request, Response, Transaction, Variables
+
+if TYPE_CHECKING:
+    import logging
+
+    arguments: list[str]
+    logger: logging.Logger
+
+__all__ = [
+    "Headers",
+    "Request",
+    "Response",
+    "Transaction",
+    "Variables",
+    "action",
+    "arguments",
+    "converter",
+    "fetch",
+    "logger",
+    "service",
+    "task",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name == "arguments":  # of the python-load line that is being read
+        return list(NOTED.arguments)
+    if name == "logger":
+        return make_logger()
+    raise AttributeError(name)

@@ -1,0 +1,678 @@
+"""What functions of `python-load` files see of an exchange, and how they change it.
+
+    Transaction          one call's view: request, response, addresses, variables, samples, verdicts
+      Request, Response    heads, with their Headers
+      Variables            by name, with scope: "txn.user"
+
+It stands on a Context (sample/context.py). Each change is a tuple, which `change` makes: in the lane on the exchange
+itself; in control, for an async function, on its copy, and there it is noted, sent back, and made once more in the lane
+(remote.py). A verdict ends the function, wherever that is: it is raised, as a Verdict.
+
+What a failed function has changed is taken back (`undo`): an exception costs its rule, and nothing else.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, NoReturn
+from urllib.parse import parse_qsl
+
+from pointsman.config.action import HTTP_AFTER, HTTP_REQUEST, HTTP_RESPONSE
+from pointsman.core.address import NetAddress
+from pointsman.core.diagnostics import NOWHERE, ConfigError
+from pointsman.core.words import Word
+from pointsman.extension.reports import REPORTS
+from pointsman.extension.values import Address, PythonValue, marked_value, plain, raw, sample_of, text
+from pointsman.proto import message as heads
+from pointsman.proto.message import CONNECTION, HOST, Head, field
+from pointsman.proto.reasons import reason_of
+from pointsman.proto.tokens import TOKEN, tokens
+from pointsman.proto.weight import PIECE
+from pointsman.rules.headers import rename_host, without
+from pointsman.rules.reply import MOVED
+from pointsman.rules.request_line import set_method, set_path, set_query, set_uri, write
+from pointsman.rules.room import take
+from pointsman.sample.context import Context
+from pointsman.sample.expression import Expression, parse_expression
+from pointsman.sample.head import request_cookies, response_cookies
+from pointsman.sample.types import Binary, Packed, Reads, Type, Value, Where
+from pointsman.sample.variables import Variable, assign, parse_variable
+
+Change = tuple[object, ...]
+
+REQUEST: Final = 0  # whose head
+RESPONSE: Final = 1
+_SIDES: Final = {HTTP_REQUEST: REQUEST, HTTP_RESPONSE: RESPONSE, HTTP_AFTER: RESPONSE}  # which a rule set may change
+_BREAKS: Final = b"\r\n\0"
+_MOST_EXPRESSIONS: Final = 1_024  # that are kept compiled
+_MOST_BODY: Final = 1 << 20  # bytes of an answer that a function gives at once
+# What a copy of an exchange has: an async function may ask for samples that look at nothing else (remote.py).
+COPIED: Final = int(Reads.REQUEST_LINE | Reads.HEADER_BLOCK | Reads.SOURCE | Reads.RESPONSE_LINE | Reads.RESPONSE_BLOCK)
+
+
+class Verdict(BaseException):
+    """A function has decided: it ends here. (No Exception, so that `except Exception` does not let through what was
+    denied.) `change`: one of deny, reply, allow, drop, tarpit, with what belongs to it."""
+
+    def __init__(self, change: Change) -> None:
+        super().__init__(change[0])
+        self.change = change
+
+
+class NotPossible(RuntimeError):
+    """What a function asked for does not exist where it was called."""
+
+
+class NoRoom(Exception):
+    """What a function writes does not fit (rules/room.py)."""
+
+
+class End:
+    """One end of a connection."""
+
+    __slots__ = ("_address",)
+
+    def __init__(self, address: NetAddress) -> None:
+        self._address = address
+
+    @property
+    def ip(self) -> Address | None:
+        """The address; None for a UNIX socket."""
+        found = sample_of(Type.ADDR, self._address.packed) if self._address.packed else None
+        assert found is None or isinstance(found, Address)
+        return found
+
+    @property
+    def port(self) -> int:
+        return self._address.port
+
+    def __str__(self) -> str:
+        return f"{text(self._address.text)}:{self.port}" if self._address.packed else text(self._address.text)
+
+
+class Headers:
+    """The header fields of a request or a response. Names are compared without case."""
+
+    __slots__ = ("_side", "_transaction")
+
+    def __init__(self, transaction: "Transaction", side: int) -> None:
+        self._transaction = transaction
+        self._side = side
+
+    def _fields(self) -> list[heads.Field]:
+        return self._transaction._head(self._side).fields
+
+    def get(self, name: str, default: str | None = None) -> str | None:
+        """The first field of that name, whole; `default` where there is none."""
+        wanted = raw(name.lower())
+        for one in self._fields():
+            if one.name == wanted:
+                return text(one.value)
+        return default
+
+    def get_all(self, name: str) -> list[str]:
+        """All fields of that name, in their order."""
+        wanted = raw(name.lower())
+        return [text(one.value) for one in self._fields() if one.name == wanted]
+
+    def items(self) -> list[tuple[str, str]]:
+        """All fields: names in lower case, values."""
+        return [(text(one.name), text(one.value)) for one in self._fields()]
+
+    def __getitem__(self, name: str) -> str:
+        found = self.get(name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def __contains__(self, name: str) -> bool:
+        return self.get(name) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([name for name, _ in self.items()])
+
+    def __len__(self) -> int:
+        return len(self._fields())
+
+    def set(self, name: str, value: str) -> None:
+        """Drop all fields of that name, and append one."""
+        self._transaction.change(("header", self._side, _name(name), _value(value), True))
+
+    __setitem__ = set
+
+    def add(self, name: str, value: str) -> None:
+        """Append a field, whatever there is of that name."""
+        self._transaction.change(("header", self._side, _name(name), _value(value), False))
+
+    def remove(self, name: str) -> None:
+        """Drop all fields of that name, if there are any."""
+        self._transaction.change(("remove", self._side, _name(name)))
+
+    __delitem__ = remove
+
+    def __repr__(self) -> str:
+        return f"Headers({self.items()!r})"
+
+
+def _name(name: str) -> bytes:
+    made = raw(name).lower()
+    if not made or made.translate(None, TOKEN):
+        raise ValueError(f"{name!r} is no name of a header field (RFC 9110 5.6.2)")
+    return made
+
+
+def _value(value: str) -> bytes:
+    if not isinstance(value, str):
+        raise TypeError(f"a header field's value is a str, not {type(value).__name__}: {value!r:.80}")
+    made = raw(value)
+    if any(byte in made for byte in _BREAKS):
+        raise ValueError(f"a line break or NUL in the value of a header field: {value!r:.80}")
+    return made
+
+
+class Request:
+    """The request's head, and its body as far as it is here."""
+
+    __slots__ = ("_transaction", "headers")
+
+    def __init__(self, transaction: "Transaction") -> None:
+        self._transaction = transaction
+        self.headers: Headers = Headers(transaction, REQUEST)
+
+    def _head(self) -> heads.Request:
+        head = self._transaction._head(REQUEST)
+        assert isinstance(head, heads.Request)
+        return head
+
+    @property
+    def method(self) -> str:
+        return text(self._head().method)
+
+    @method.setter
+    def method(self, value: str) -> None:
+        self._transaction.change(("line", "method", _target(value)))
+
+    @property
+    def uri(self) -> str:
+        """The whole target, as it stands in the request's line."""
+        return text(self._head().uri)
+
+    @uri.setter
+    def uri(self, value: str) -> None:
+        self._transaction.change(("line", "uri", _target(value)))
+
+    @property
+    def path(self) -> str:
+        """From the first slash up to the query; "" where there is none, as in `OPTIONS *`."""
+        return text(self._head().path or b"")
+
+    @path.setter
+    def path(self, value: str) -> None:
+        self._transaction.change(("line", "path", _target(value)))
+
+    @property
+    def query(self) -> str:
+        """What stands behind the question mark; "" without one."""
+        return text(self._head().query or b"")
+
+    @query.setter
+    def query(self, value: str) -> None:
+        self._transaction.change(("line", "query", _target(value)))
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The parameters of the query, decoded; of several with one name the last."""
+        return dict(parse_qsl(self.query, keep_blank_values=True, errors="surrogateescape"))
+
+    @property
+    def host(self) -> str:
+        """The host that is asked for, with its port if it has one; "" where none is named."""
+        return text(self._head().host or b"")
+
+    @property
+    def version(self) -> str:
+        """As it was received: "1.1", "2.0"."""
+        head = self._head()
+        return f"{head.major}.{head.minor if head.major == 1 else 0}"
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """By name; of several with one name the last."""
+        return {text(name): text(value) for name, value in request_cookies(self._head())}
+
+    @property
+    def body(self) -> bytes:
+        """What is here of the body: all of it, up to a buffer, behind `option http-buffer-request` or
+        `http-request wait-for-body`; else what came along with the head."""
+        self._head()
+        return self._transaction._context.body
+
+
+class Response:
+    """The response's head."""
+
+    __slots__ = ("_transaction", "headers")
+
+    def __init__(self, transaction: "Transaction") -> None:
+        self._transaction = transaction
+        self.headers: Headers = Headers(transaction, RESPONSE)
+
+    def _head(self) -> heads.Response:
+        head = self._transaction._head(RESPONSE)
+        assert isinstance(head, heads.Response)
+        return head
+
+    @property
+    def status(self) -> int:
+        return self._head().status
+
+    @status.setter
+    def status(self, value: int) -> None:
+        if not isinstance(value, int) or not 100 <= value <= 999:
+            raise ValueError(f"{value!r:.80} is no status of a response")
+        self._transaction.change(("status", value, reason_of(value)))
+
+    @property
+    def reason(self) -> str:
+        return text(self._head().reason)
+
+    @reason.setter
+    def reason(self, value: str) -> None:
+        self._transaction.change(("status", self.status, _value(value)))
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """Those that it sets, without their attributes."""
+        return {text(name): text(value) for name, value in response_cookies(self._head())}
+
+
+def _target(value: str) -> bytes:
+    if not isinstance(value, str):
+        raise TypeError(f"a part of the request's line is a str, not {type(value).__name__}: {value!r:.80}")
+    made = raw(value)
+    if any(byte <= 0x20 or byte == 0x7F for byte in made):
+        raise ValueError(f"a blank or a control character in the request's line: {value!r:.80}")
+    return made
+
+
+class Variables:
+    """Variables (manual 2.8), by their names with scope: "txn.user", "sess.seen", "proc.mode"."""
+
+    __slots__ = ("_transaction",)
+
+    def __init__(self, transaction: "Transaction") -> None:
+        self._transaction = transaction
+
+    def get(self, name: str, default: PythonValue | None = None) -> PythonValue | None:
+        """Its value: str, bytes, int, bool or an address, as it was set; `default` where it has none."""
+        transaction = self._transaction
+        found = plain(_variable(name).get(transaction._context))
+        if found is None:
+            transaction._look_up(name)
+        return default if found is None else found
+
+    def __getitem__(self, name: str) -> PythonValue:
+        found = self.get(name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def __contains__(self, name: str) -> bool:
+        return self.get(name) is not None
+
+    def set(self, name: str, value: PythonValue) -> None:
+        """Give it a value. A dict or a list becomes a string of JSON."""
+        _variable(name)
+        made = marked_value(value)
+        kind = "addr" if isinstance(made, Packed) else "bin" if isinstance(made, Binary) else ""
+        self._transaction.change(("set", name, kind, bytes(made) if isinstance(made, bytes) else made))
+
+    __setitem__ = set
+
+    def unset(self, name: str) -> None:
+        """Forget its value, if it has one."""
+        _variable(name)
+        self._transaction.change(("unset", name))
+
+    __delitem__ = unset
+
+
+_VARIABLES: Final[dict[str, Variable]] = {}  # by the names that functions have used
+_EXPRESSIONS: Final[dict[str, Expression]] = {}  # compiled once
+
+
+def _variable(name: str) -> Variable:
+    found = _VARIABLES.get(name)
+    if found is None:
+        try:
+            found = parse_variable(name, NOWHERE, parents=True)
+        except ConfigError as error:
+            raise ValueError(error.finding.message) from None
+        if len(_VARIABLES) < _MOST_EXPRESSIONS:
+            _VARIABLES[name] = found
+    return found
+
+
+def compiled(words: str) -> Expression:
+    """A sample expression. Raises ValueError."""
+    found = _EXPRESSIONS.get(words)
+    if found is None:
+        try:
+            found = parse_expression(Word(words, NOWHERE), Where.TRAFFIC)
+        except ConfigError as error:
+            raise ValueError(f"{words!r}: {error.finding.message}") from None
+        if len(_EXPRESSIONS) < _MOST_EXPRESSIONS:
+            _EXPRESSIONS[words] = found
+    return found
+
+
+class Transaction:
+    """One exchange, as the function that is called may see and change it. It is of no use after the call."""
+
+    def __init__(
+        self,
+        context: Context,
+        rule_set: int = 0,
+        called: str = "python",
+        journal: list[Change] | None = None,
+        brought: Mapping[str, PythonValue | None] | None = None,
+    ) -> None:
+        self._context = context
+        self._rule_set = rule_set  # one of config/action.py's; 0: of a fetch or a converter, which change nothing
+        self._called = called
+        self._journal = journal  # of an async function: what is to be changed
+        self._brought = brought  # samples that came along with a copy
+        self._undo: list[Callable[[], None]] = []
+        self.ended: Change | None = None  # a verdict, whatever became of the exception that carries it
+        self.unfit: NotPossible | None = None  # a verdict that these rules do not know: so much for what was refused
+
+    # What is asked.
+
+    @property
+    def is_http(self) -> bool:
+        """There is a request of HTTP: not in TCP mode, nor before it was received."""
+        return self._context.request is not None
+
+    @property
+    def request(self) -> Request:
+        return Request(self)
+
+    @property
+    def response(self) -> Response:
+        """Behind a server's answer, or one of our own: http-response and http-after-response rules, logs."""
+        return Response(self)
+
+    @property
+    def variables(self) -> Variables:
+        return Variables(self)
+
+    @property
+    def source(self) -> End:
+        """The client, as rules before this one have left it (set-src)."""
+        return End(self._context.source)
+
+    @property
+    def destination(self) -> End:
+        return End(self._context.destination)
+
+    @property
+    def payload(self) -> bytes:
+        """The bytes that are here, in tcp-request content rules the client's, in tcp-response content the server's."""
+        context = self._context
+        return context.response_bytes or context.request_bytes
+
+    @property
+    def frontend(self) -> str:
+        return text(self._context.frontend.name)
+
+    @property
+    def backend(self) -> str:
+        """ "": none is chosen yet."""
+        found = self._context.backend
+        return "" if found is None else text(found.name)
+
+    @property
+    def server(self) -> str:
+        """ "": none is chosen yet."""
+        found = self._context.server
+        return "" if found is None else text(found.name)
+
+    @property
+    def unique_id(self) -> str:
+        """As `unique-id-format` makes it; "" without."""
+        return text(self._context.unique_id)
+
+    def sample(self, expression: str) -> PythonValue | None:
+        """What a sample expression such as "req.hdr(host),lower" gives; None: no sample. It is compiled once, so let it
+        be the same text each time. ValueError: it is none."""
+        brought = self._brought
+        if brought is not None and expression in brought:
+            return brought[expression]
+        found = compiled(expression)
+        if brought is not None and found.reads & ~COPIED:
+            raise NotPossible(
+                f"an async function can ask for '{expression}' only if its decorator says so: samples=[{expression!r}]"
+            )
+        return sample_of(found.type, found.get(self._context))
+
+    def _look_up(self, name: str) -> None:
+        """A variable has no value: in a copy it may only have been left behind."""
+        brought = self._brought
+        if brought is not None and name not in brought and not self._wrote(name):
+            raise NotPossible(
+                f"an async function can ask for '{name}' only if its decorator says so: variables=[{name!r}]"
+            )
+
+    def _wrote(self, name: str) -> bool:
+        return self._journal is not None and any(one[0] in ("set", "unset") and one[1] == name for one in self._journal)
+
+    def log(self, message: str, level: str = "info") -> None:
+        """A line in the logs of the global section. `level`: emerg, alert, crit, err, warning, notice, info, debug."""
+        REPORTS.log(f"{self._called}: {message}", level)
+
+    # What is decided.
+
+    def deny(self, status: int | None = None) -> NoReturn:
+        """Refuse it, with the error page of that status (403; 502 for responses); in tcp rules: close."""
+        self._end(("deny", 0 if status is None else _status(status)))
+
+    def reply(
+        self,
+        status: int = 200,
+        body: str | bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        content_type: str = "",
+    ) -> NoReturn:
+        """Answer with this. Without `content_type` a body of str is text/plain, one of bytes has none."""
+        content, fields = reply_parts(body, headers, content_type)
+        self._end(("reply", _status(status), fields, content))
+
+    def redirect(self, location: str, status: int = 302) -> NoReturn:
+        """Send the client elsewhere: 301, 302, 303, 307 or 308."""
+        if status not in MOVED:
+            raise ValueError(f"{status} is no status of a redirection: one of {', '.join(map(str, MOVED))}")
+        self._end(("reply", int(status), [(b"location", _value(location))], b""))
+
+    def allow(self) -> NoReturn:
+        """The rest of the list of rules is not looked at."""
+        self._end(("allow",))
+
+    def drop(self, *, silent: bool = False) -> NoReturn:
+        """Close the connection without a word; `silent`: without the client noticing, as silent-drop does."""
+        self._end(("drop", bool(silent)))
+
+    def tarpit(self, status: int = 500) -> NoReturn:
+        """Let the client wait for `timeout tarpit`, then refuse it."""
+        self._end(("tarpit", _status(status)))
+
+    def _end(self, change: Change) -> NoReturn:
+        if not self._rule_set:
+            raise NotPossible(f"a fetch or a converter decides nothing: '{change[0]}' belongs to actions")
+        kind, rule_set = change[0], self._rule_set
+        if kind != "allow" and (
+            rule_set == HTTP_AFTER
+            or kind == "tarpit"
+            and rule_set != HTTP_REQUEST
+            or kind == "reply"
+            and rule_set not in (HTTP_REQUEST, HTTP_RESPONSE)
+        ):
+            self.unfit = NotPossible(f"'{kind}' is not possible in these rules")
+            raise self.unfit
+        self.ended = change
+        raise Verdict(change)
+
+    # What is changed.
+
+    def _head(self, side: int) -> Head:
+        head: Head | None = self._context.request if side == REQUEST else self._context.response
+        if head is None:
+            raise NotPossible("there is no request here" if side == REQUEST else "there is no response here")
+        return head
+
+    def change(self, change: Change) -> None:
+        """Make a change. Raises NotPossible, ValueError or NoRoom."""
+        if not self._rule_set:
+            raise NotPossible("a fetch or a converter changes nothing: let an action do so")
+        _CHANGES[str(change[0])](self, change)
+        if self._journal is not None:
+            self._journal.append(change)
+
+    def undo(self) -> None:
+        """Take back what was changed."""
+        while self._undo:
+            self._undo.pop()()
+
+    def _own(self, side: object) -> Head:
+        """The head, if these rules may change it."""
+        assert isinstance(side, int)
+        if _SIDES.get(self._rule_set) != side:
+            what = "request" if side == REQUEST else "response"
+            raise NotPossible(f"the {what} cannot be changed in these rules")
+        return self._head(side)
+
+    def _keep(self, head: Head) -> None:
+        """Its fields and its line may be put back."""
+        fields, asked, context, room = head.fields, head.close_asked, self._context, self._context.room
+
+        def back() -> None:
+            head.fields = fields
+            head.close_asked = asked
+            context.room = room
+
+        self._undo.append(back)
+        if isinstance(head, heads.Request):
+            method, uri, host, in_parts = head.method, head.uri, head.host, head.in_parts
+            request = head
+
+            def line_back() -> None:
+                request.method, request.uri, request.host, request.in_parts = method, uri, host, in_parts
+
+            self._undo.append(line_back)
+
+    def _header(self, change: Change) -> None:
+        _, side, name, value, replaces = change
+        assert isinstance(name, bytes) and isinstance(value, bytes)
+        head = self._own(side)
+        self._keep(head)
+        made = field(name, value)
+        fields = without(head, name) if replaces else head.fields
+        if not take(self._context, head, PIECE + len(name) + len(value)):
+            raise NoRoom
+        head.fields = [*fields, made]
+        if made.kind == CONNECTION:
+            head.close_asked = b"close" in tokens(made.value) or head.close_asked and not replaces
+        elif made.kind == HOST and replaces:
+            rename_host(head, made.value)
+
+    def _remove(self, change: Change) -> None:
+        _, side, name = change
+        assert isinstance(name, bytes)
+        head = self._own(side)
+        self._keep(head)
+        head.fields = without(head, name)
+        if name == b"connection":
+            head.close_asked = False
+
+    def _line(self, change: Change) -> None:
+        _, part, value = change
+        assert isinstance(value, bytes)
+        head = self._own(REQUEST)
+        assert isinstance(head, heads.Request)
+        self._keep(head)
+        if write(self._context, head, _EDITS[str(part)], value) and not self._context.lenient:
+            raise NoRoom
+
+    def _status(self, change: Change) -> None:
+        _, status, reason = change
+        assert isinstance(status, int) and isinstance(reason, bytes)
+        head = self._own(RESPONSE)
+        assert isinstance(head, heads.Response)
+        response, context, before = head, self._context, (head.status, head.reason, self._context.record.status)
+        if not take(context, head, max(0, len(reason) - len(head.reason))):
+            raise NoRoom
+
+        def back() -> None:
+            response.status, response.reason, context.record.status = before
+
+        self._undo.append(back)
+        head.status = context.record.status = status
+        head.reason = reason
+
+    def _set(self, change: Change) -> None:
+        _, name, kind, value = change
+        assert isinstance(value, int | bytes)
+        made: Value = value
+        if isinstance(value, bytes) and kind:
+            made = Packed(value) if kind == "addr" else Binary(value)
+        variable = _variable(str(name))
+        self._keep_variable(variable)
+        assign(variable, (), self._context, made)
+
+    def _unset(self, change: Change) -> None:
+        variable = _variable(str(change[1]))
+        self._keep_variable(variable)
+        variable.unset(self._context)
+
+    def _keep_variable(self, variable: Variable) -> None:
+        if variable.parent:
+            raise NotPossible(f"'{variable.name}' is the parent stream's, and can only be read")
+        context, before = self._context, variable.get(self._context)
+
+        def back() -> None:
+            if before is None:
+                variable.unset(context)
+            else:
+                assign(variable, (), context, before)
+
+        self._undo.append(back)
+
+
+_CHANGES: Final[dict[str, Callable[[Transaction, Change], None]]] = {
+    "header": Transaction._header,
+    "remove": Transaction._remove,
+    "line": Transaction._line,
+    "status": Transaction._status,
+    "set": Transaction._set,
+    "unset": Transaction._unset,
+}
+_EDITS: Final = {"method": set_method, "uri": set_uri, "path": set_path, "query": set_query}
+
+
+def _status(status: int) -> int:
+    if not isinstance(status, int) or not 200 <= status <= 599:
+        raise ValueError(f"{status!r:.80} is no status of an answer: from 200 to 599")
+    return int(status)
+
+
+def reply_parts(
+    body: str | bytes, headers: Mapping[str, str] | None, content_type: str
+) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    """The body and the fields of an answer."""
+    if not isinstance(body, str | bytes):
+        raise TypeError(f"a body is str or bytes, not {type(body).__name__}")
+    content = raw(body) if isinstance(body, str) else bytes(body)
+    if len(content) > _MOST_BODY:
+        raise ValueError(f"a body of {len(content)} bytes; {_MOST_BODY} at most, or let a service give it in pieces")
+    fields = [(_name(name), _value(value)) for name, value in (headers or {}).items()]
+    kind = content_type or ("text/plain; charset=utf-8" if isinstance(body, str) and content else "")
+    if kind and not any(name == b"content-type" for name, _ in fields):
+        fields.append((b"content-type", _value(kind)))
+    return content, [one for one in fields if one[0] not in (b"content-length", b"transfer-encoding")]
