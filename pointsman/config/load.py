@@ -7,7 +7,7 @@ The registries must be full before a load: import pointsman.keywords first.
 """
 
 import os
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Final
 
 from pointsman.config import default_path, environment
@@ -60,13 +60,14 @@ def load(
     command_line: CommandLine | None = None,
     texts: Mapping[str, bytes] | None = None,
     lines: list[tuple[Section, Line]] | None = None,
+    prepare: "Prepare | None" = None,
 ) -> Configuration:
     """Read the files and folders in `paths`. Mistakes are recorded in `diagnostics`, none is raised.
 
     `variables` is the environment that the files see and change, by default the process's own. `directory` is entered
     first, as -C asks; `local_peer` is that of -L. `command_line` becomes a setting of the global section. `texts`: what
     files contain, by their names, for those that are not to be read. `lines` gets each line that counts, with its
-    section.
+    section. `prepare` may change a section's lines before they are parsed.
     """
     configuration = Configuration(Section(In.GLOBAL, "", NOWHERE))
     forget_loaded()
@@ -84,6 +85,7 @@ def load(
             diagnostics.alert(f"Could not change to directory {directory} : {error.strerror}")
             return configuration
     loader = _Loader(configuration, diagnostics, runtime or RuntimeOptions(), lines)
+    loader.prepare = prepare
     environment.set_before_load(configuration.environment, local_peer)
     files = find_files(paths, diagnostics)
     for file in files:
@@ -148,6 +150,9 @@ def _has_empty_words(line: Line, diagnostics: Diagnostics) -> bool:
     return False
 
 
+# What becomes of a line of a section: it, another one, or None: it is left out.
+Prepare = Callable[[Line, Section, Configuration], Line | None]
+
 USERS: Final = ("use_backend", "default_backend", "use-server")  # lines that only use names
 
 
@@ -169,6 +174,7 @@ class _Loader:
         configuration.may_inherit = self.opener.inheritance.check
         self.order = RuleOrder()
         self.section: Section | None = None
+        self.prepare: Prepare | None = None
         self.skipping = False  # in a section whose kind is not known: its lines would be errors without use
 
     def read(self, file: str, content: bytes) -> None:
@@ -239,6 +245,11 @@ class _Loader:
         try:
             if self.section is None:
                 raise unknown_keyword(line.words[0], None)
+            if self.prepare is not None:
+                prepared = self.prepare(line, self.section, self.configuration)
+                if prepared is None:
+                    return
+                line = prepared
             parse_line(line, self.section, self.configuration, self.diagnostics)
             self.order.note(line, self.diagnostics)
             if self.section.kind == In.DEFAULTS:

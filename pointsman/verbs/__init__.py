@@ -16,6 +16,7 @@ from typing import Final, cast
 
 VERBS: Final[dict[str, tuple[str, str]]] = {  # name: its module, and what the page of help says of it
     "lint": ("pointsman.verbs.lint.command", "find what is wrong or suspicious in a configuration"),
+    "try": ("pointsman.verbs.trial.command", "bring up a file on a laptop: other ports, certificates, echo servers"),
 }
 
 

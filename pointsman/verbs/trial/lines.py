@@ -1,0 +1,283 @@
+"""Lines as they are read: what names a file, a user or a machine that is not here is changed before it is parsed.
+
+Words are changed, not text: each keeps the place of the word that it stands for, so that what is said about a line
+shows the user's own. What a parser takes without looking outside is left alone here (see amend.py).
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from pointsman.config.addresses import expand
+from pointsman.config.setting import Configuration, In, Section
+from pointsman.config.tls_paths import CaBase, CrtBase, KeyBase, behind
+from pointsman.core.address import is_ip
+from pointsman.core.diagnostics import ConfigError
+from pointsman.core.words import Line, Word
+from pointsman.verbs.trial.material import AUTHORITY, CERTIFICATE, CHAIN, KEY, LIST, REVOKED, Material
+from pointsman.verbs.trial.order import Order
+
+HERE: Final = "127.0.0.1"
+DROPPED: Final = {  # of the global section: what needs rights, or a machine of its own
+    **dict.fromkeys(("chroot", "user", "group", "uid", "gid", "setcap"), "rights"),
+    **dict.fromkeys(("daemon", "pidfile", "master-worker", "mworker-max-reloads"), "processes"),
+    **dict.fromkeys(("nbthread", "nbproc", "thread-groups", "thread-group", "thread-hard-limit"), "processes"),
+    **dict.fromkeys(("cpu-map", "cpu-set", "cpu-policy", "cpu-affinity", "numa-cpu-mapping"), "processes"),
+    **dict.fromkeys(("ulimit-n", "fd-hard-limit", "strict-limits", "maxconn", "maxsslconn"), "limits"),
+    **dict.fromkeys(("server-state-file", "server-state-base", "stats-file"), "states of servers"),
+    **dict.fromkeys(("unix-bind", "external-check", "insecure-fork-wanted", "zero-warning", "quiet"), ""),
+    **dict.fromkeys(("issuers-chain-path", "ssl-engine", "ssl-provider", "ssl-provider-path"), ""),
+}
+DROPPED_OF_PROXIES: Final = {
+    "load-server-state-from-file": "states of servers",
+    "server-state-file-name": "states of servers",
+    "email-alert": "mails",
+    "external-check": "external checks",
+    "source": "source addresses",
+    "bind-process": "processes",
+}
+CRT: Final = frozenset(("crt", "default-crt"))
+CA: Final = frozenset(("ca-file", "ca-verify-file", "ca-sign-file"))
+FILES: Final = frozenset(("file", "lf-file", "errorfile", "-f"))
+MAPPED: Final = re.compile(r"\b(map\w*)\(([^,()]+)")
+NAMED: Final = re.compile(r"(?:sni|hdr[a-z_]*\(host|host_only)", re.IGNORECASE)
+DOMAIN: Final = re.compile(r"(?:\*\.|\.)?[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}")
+FILE_ENDINGS: Final = (".lst", ".txt", ".map", ".acl", ".list", ".cfg", ".conf", ".pem", ".lua", ".http")
+
+Change = Callable[[Sequence[Word], Section, Configuration], Sequence[Word] | None]
+
+
+class Lines:
+    """Changes lines, one after the other. `left_out`: what was, and where."""
+
+    def __init__(self, order: Order, material: Material) -> None:
+        self.order = order
+        self.material = material
+        self.left_out: dict[str, list[str]] = {}
+        self.quic: list[str] = []
+        self.names: dict[str, None] = {}  # host names that rules ask for
+        self.sockets: list[tuple[str, str]] = []  # stats sockets: as the file has them, and where they are
+        self._kinds: dict[str, Change] = {
+            "bind": self._bind,
+            "server": self._server,
+            "server-template": self._server,
+            "default-server": self._server,
+            "log": self._log,
+            "mailer": self._mailer,
+            "nameserver": self._name_server,
+            "stats": self._stats,
+            "stick-table": self._stick_table,
+            "load": self._load,
+            "errorfile": self._error_file,
+        }
+
+    def __call__(self, line: Line, section: Section, configuration: Configuration) -> Line | None:
+        words: Sequence[Word] = line.words
+        first = words[0].text
+        if self._is_left_out(words, section):
+            return None
+        change = self._kinds.get(first)
+        if change is not None:
+            changed = change(words, section, configuration)
+            if changed is None:
+                return None
+            words = changed
+        elif section.kind == In.GLOBAL:
+            words = self._global(words, configuration)
+        words = self._rules(words)
+        return line if words is line.words else Line(tuple(words))
+
+    def leave_out(self, what: str, word: Word) -> None:
+        file, number = word.source
+        self.left_out.setdefault(what, []).append(f"{file}:{number}")
+
+    def _is_left_out(self, words: Sequence[Word], section: Section) -> bool:
+        first = words[1] if words[0].text in ("no", "default") and len(words) > 1 else words[0]
+        if section.kind == In.GLOBAL:
+            reason = DROPPED.get(first.text)
+        elif section.kind == In.PEERS:
+            reason = None if first.text == "table" else "peers"
+        elif section.kind == In.RESOLVERS and first.text == "parse-resolv-conf":
+            reason = "name servers"
+        else:
+            reason = DROPPED_OF_PROXIES.get(first.text)
+            if first.text == "option" and [word.text for word in words[-2:]][-1] == "external-check":
+                reason = "external checks"
+        if reason:
+            self.leave_out(reason, first)
+        return reason is not None
+
+    # Addresses.
+
+    def _bind(self, words: Sequence[Word], section: Section, configuration: Configuration) -> Sequence[Word] | None:
+        if len(words) < 2:
+            return words
+        try:
+            address = expand(words[1], configuration.environment)
+        except ConfigError:
+            return words
+        if "quic" in address.text.partition("@")[0]:
+            self.quic.append("{}:{}".format(*words[0].source))
+            return None
+        parts = ",".join(_here(part) for part in address.text.split(","))
+        changed = [words[0], _word(words[1], parts), *words[2:]]
+        return self._encrypted(_without(changed, {"user": 1, "group": 1, "uid": 1, "gid": 1}), configuration)
+
+    def _server(self, words: Sequence[Word], section: Section, configuration: Configuration) -> Sequence[Word]:
+        start = {"server": 3, "server-template": 4}.get(words[0].text, 1)
+        kept = _without(words[start:], {"addr": 1, "agent-addr": 1, "socks4": 1, "namespace": 1}, "source")
+        return self._encrypted([*words[:start], *kept], configuration)
+
+    def _log(self, words: Sequence[Word], section: Section, configuration: Configuration) -> Sequence[Word]:
+        if len(words) < 2 or words[1].text == "global" and len(words) == 2:
+            return words
+        return [words[0], _word(words[1], os.path.join(self.order.folder, "log")), *words[2:]]
+
+    def _mailer(self, words: Sequence[Word], section: Section, configuration: Configuration) -> Sequence[Word]:
+        return [*words[:2], *[_word(word, f"{HERE}:{self.order.checks}") for word in words[2:3]], *words[3:]]
+
+    def _name_server(self, words: Sequence[Word], section: Section, configuration: Configuration) -> Sequence[Word]:
+        self.leave_out("name servers", words[0])
+        return [*words[:2], *[_word(word, f"{HERE}:{self.order.checks}") for word in words[2:3]], *words[3:]]
+
+    def _stats(self, words: Sequence[Word], section: Section, configuration: Configuration) -> Sequence[Word] | None:
+        """stats socket: a path in the run's folder."""
+        if section.kind != In.GLOBAL or len(words) < 3 or words[1].text != "socket":
+            return words
+        path = os.path.join(self.order.folder, f"stats-{len(self.sockets) + 1}.sock")
+        self.sockets.append((words[2].text, path))
+        kept = _without(words[3:], {"user": 1, "group": 1, "uid": 1, "gid": 1, "mode": 1, "process": 1, "thread": 1})
+        return [*words[:2], _word(words[2], path), *self._encrypted(kept, configuration)]
+
+    def _stick_table(self, words: Sequence[Word], section: Section, configuration: Configuration) -> Sequence[Word]:
+        return _without(words, {"peers": 1})
+
+    # Files.
+
+    def _global(self, words: Sequence[Word], configuration: Configuration) -> Sequence[Word]:
+        first = words[0].text
+        if first in ("lua-load", "lua-load-per-thread", "ssl-dh-param-file", "h1-case-adjust-file") and len(words) > 1:
+            kind = "dh" if first == "ssl-dh-param-file" else ""
+            return [words[0], _word(words[1], self.material.file(words[1].text, kind)), *words[2:]]
+        if first in ("ssl-default-bind-options", "ssl-default-server-options"):
+            return self._encrypted(words, configuration)
+        return words
+
+    def _load(self, words: Sequence[Word], section: Section, configuration: Configuration) -> Sequence[Word]:
+        """load crt <file> key <file> ...: of a crt-store, whose own bases come first."""
+        if section.kind != In.CRT_STORE or any(word.text == "generate-dummy" for word in words):
+            return words
+        changed = list(words)
+        crt = section.one(CrtBase) or configuration.main.one(CrtBase)
+        key = section.one(KeyBase) or configuration.main.one(KeyBase)
+        own_key = any(word.text == "key" for word in words)
+        for index, name, word in _pairs(words):
+            if name == "crt":
+                path = behind(crt.folder if crt is not None else None, word.text)
+                changed[index] = _word(word, self.material.file(path, CHAIN if own_key else CERTIFICATE))
+            elif name == "key":
+                path = behind(key.folder if key is not None else None, word.text)
+                changed[index] = _word(word, self.material.file(path, KEY))
+            elif name == "issuer":
+                changed[index] = _word(word, self.material.file(word.text, AUTHORITY))
+        return _without(changed, {"ocsp": 1, "sctl": 1, "ocsp-update": 1})
+
+    def _encrypted(self, words: Sequence[Word], configuration: Configuration) -> list[Word]:
+        """Words of TLS that name files."""
+        changed = list(words)
+        crt, ca = configuration.main.one(CrtBase), configuration.main.one(CaBase)
+        for index, name, word in _pairs(words):
+            if word.text.startswith("@"):
+                continue
+            if name in CRT:
+                path = behind(crt.folder if crt is not None else None, word.text)
+                changed[index] = self._changed(word, path, CERTIFICATE)
+            elif name == "crt-list":
+                changed[index] = self._changed(word, word.text, LIST, crt.folder if crt is not None else None)
+            elif name in CA or name == "crl-file":
+                path = behind(ca.folder if ca is not None else None, word.text)
+                changed[index] = self._changed(word, path, AUTHORITY if name in CA else REVOKED)
+            elif name == "tls-ticket-keys":
+                changed[index] = self._changed(word, word.text, "tickets")
+        return changed
+
+    def _changed(self, word: Word, path: str, kind: str, base: str | None = None) -> Word:
+        made = self.material.file(path, kind, base)
+        return word if made == path else _word(word, made)
+
+    def _error_file(self, words: Sequence[Word], section: Section, configuration: Configuration) -> Sequence[Word]:
+        if len(words) < 3:
+            return words
+        return [*words[:2], self._changed(words[2], words[2].text, f"error {words[1].text}"), *words[3:]]
+
+    def _rules(self, words: Sequence[Word]) -> Sequence[Word]:
+        """Maps, lists of patterns and replies that conditions and rules name; and the host names that they ask for."""
+        changed: list[Word] | None = None
+        for index, word in enumerate(words):
+            text = word.text
+            new = text
+            if index and words[index - 1].text in FILES and not text.startswith(("@", "{", "virt@", "opt@")):
+                if words[index - 1].text == "-f" or words[0].text.startswith("http-"):
+                    new = self.material.file(text, "error 503" if words[index - 1].text == "errorfile" else "")
+            elif "map" in text and "(" in text:
+                new = MAPPED.sub(self._map, text)
+            if new != text:
+                changed = list(words) if changed is None else changed
+                changed[index] = _word(word, new)
+        if any(NAMED.search(word.text) for word in words):
+            for word in words[1:]:
+                if DOMAIN.fullmatch(word.text) and not word.text.endswith(FILE_ENDINGS):
+                    name = word.text.lower()
+                    self.names.setdefault("*" + name if name.startswith(".") else name)
+        return words if changed is None else changed
+
+    def _map(self, found: re.Match[str]) -> str:
+        path = found[2]
+        if path.startswith(("virt@", "opt@")):
+            return found[0]
+        return f"{found[1]}({self.material.file(path)}"
+
+
+def _word(word: Word, text: str) -> Word:
+    return Word(text, word.at)
+
+
+def _pairs(words: Sequence[Word]) -> Iterator[tuple[int, str, Word]]:
+    """Each word with the one before it."""
+    for index in range(1, len(words)):
+        yield index, words[index - 1].text, words[index]
+
+
+def _without(words: Sequence[Word], parameters: dict[str, int], until: str = "") -> list[Word]:
+    """The words without these parameters and their values. `until`: one with values of its own kind: `source`."""
+    kept: list[Word] = []
+    index = 0
+    while index < len(words):
+        text = words[index].text
+        if text in parameters and index + parameters[text] < len(words):
+            index += 1 + parameters[text]
+        elif until and text == until:
+            index += 2
+            while index + 1 < len(words) and words[index].text in ("usesrc", "interface"):
+                index += 2
+        else:
+            kept.append(words[index])
+            index += 1
+    return kept
+
+
+def _here(address: str) -> str:
+    """An address to listen at whose host need not be looked up, and whose descriptor need not be there."""
+    prefix, mark, rest = address.partition("@")
+    if mark and prefix.rpartition("+")[2] in ("fd", "sockpair", "rhttp"):
+        return f"{HERE}:65535"
+    if mark and prefix.rpartition("+")[2] in ("abns", "abnsz", "unix", "uxst", "uxdg") or address.startswith("/"):
+        return address
+    text = rest if mark else address
+    host, colon, port = text.rpartition(":")
+    if not colon or host in ("", "*") or ":" in host or is_ip(host) or host.startswith("["):
+        return address
+    if host.replace(".", "").isdigit():
+        return address
+    return f"{HERE}:{port}"
