@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, cast
 
 VERBS: Final[dict[str, tuple[str, str]]] = {  # name: its module, and what the page of help says of it
+    "explain": ("pointsman.verbs.explain.command", "why a request would go where it goes; what a log line says"),
     "lint": ("pointsman.verbs.lint.command", "find what is wrong or suspicious in a configuration"),
     "try": ("pointsman.verbs.trial.command", "bring up a file on a laptop: other ports, certificates, echo servers"),
 }

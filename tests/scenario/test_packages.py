@@ -13,7 +13,7 @@ from support.programs import ROOT, environment
 
 from pointsman.worker import about
 
-TEXT = {".py", ".tsv", ".html", ".css", ".js", ".cfg"}
+TEXT = {".py", ".tsv", ".html", ".css", ".js", ".cfg", ".json"}
 MANUAL = (ROOT / "deploy" / "pointsman.1").read_text(encoding="utf-8")
 
 

@@ -149,6 +149,8 @@ def _door(live: Live, doors: Sequence[Door], asked: Asked, url: SplitResult) -> 
         return _by_destination(left, asked)
     if asked.frontend or len({id(one.frontend) for one in left}) == 1:
         return _best(left, url)[0]
+    if asked.payload is None:  # a request of HTTP, where somebody takes such
+        left = [one for one in left if one.frontend.http] or left
     best = _best(left, url)
     frontends = {id(one.frontend) for one in best}
     if len(frontends) > 1:
@@ -174,10 +176,12 @@ def _by_destination(doors: Sequence[Door], asked: Asked) -> Door:
 
 
 def _best(doors: Sequence[Door], url: SplitResult) -> list[Door]:
-    """Those that fit the URL best: by TLS and port, by TLS, by port."""
+    """Those that fit the URL best: by TLS and port, by TLS, by port. A path alone is one of plain HTTP."""
     if not url.scheme:
-        plain = [one for one in doors if not one.secure]
-        return plain or list(doors)
+        plain = [one for one in doors if not one.secure] or list(doors)
+        if len({id(one.frontend) for one in plain}) == 1:
+            return plain
+        return [one for one in plain if one.spec.port == PORTS["http"]] or plain
     secure = url.scheme == "https"
     port = url.port or PORTS[url.scheme]
     ranks: dict[int, list[Door]] = {}
