@@ -172,7 +172,8 @@ class AskingEnd(Channel):
     def ask(self, kind: bytes, payload: bytes, time: int, asker: Asker, again: bool = True) -> Question:
         """Ask control. `time`: ms until it is too late; `again`: control's successor may be asked the same."""
         reactor = self.reactor
-        assert reactor is not None, "nobody can be asked in this process"
+        if reactor is None:  # an explanation, which asks nobody: who waits is told that there is no answer
+            return RefusedQuestion(self, asker, FAILED)
         size = len(payload)
         if size > LARGEST or len(kind) > LONGEST_KIND:
             return self._refuse(asker, TOO_LONG)

@@ -231,3 +231,17 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert end.value.code == 0
     out = capsys.readouterr().out
     assert out.startswith("usage: pointsman explain -f FILE [METHOD] URL") and max(map(len, out.splitlines())) <= 80
+
+
+def test_nobody_is_asked_for_a_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "names.cfg"
+    path.write_text(
+        "defaults\n mode http\n timeout connect 5s\n timeout client 5s\n timeout server 5s\n"
+        "resolvers mine\n nameserver a 192.0.2.1:53\n"
+        "frontend web\n bind :80\n http-request do-resolve(txn.ip,mine) hdr(host)\n"
+        " http-request return status 503 unless { var(txn.ip) -m found }\n",
+        encoding="utf-8",
+    )
+    assert main(["explain", "-f", str(path), "http://a.test/"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("GET http://a.test/ -> answered by the proxy: 503\n") and "\nnote: " in said
