@@ -274,4 +274,6 @@ def _json(found: list[Explanation], repeat: int) -> str:
     answer = explanation_json(found[0])
     if repeat:
         answer["repeat"] = repeated_json(found)
-    return json.dumps(answer, indent=2, ensure_ascii=False)
+    # A terminal might obey what is not ASCII (C1 control characters, for one), and not each file can hold it.
+    seen = sys.stdout.isatty() or (sys.stdout.encoding or "").lower() != "utf-8"
+    return json.dumps(answer, indent=2, ensure_ascii=seen)

@@ -10,6 +10,7 @@ messages      the request as the server gets it, the response as the client gets
 
 from collections.abc import Iterator
 
+from pointsman.core.diagnostics import Position
 from pointsman.verbs.explain.model import Branch, Choice, Explanation, Stage, Step, Unknown
 from pointsman.verbs.explain.places import Places, places_of
 from pointsman.verbs.explain.rules_page import Marks, stage_node
@@ -119,7 +120,7 @@ def _reasons(explanation: Explanation, place: Places) -> Iterator[_Entry]:
     if explanation.backend:
         route = _route(explanation)
         text = " ".join(route.text.split()) if route is not None else explanation.backend_why
-        yield "backend", explanation.backend, text, place(explanation.backend_at if route is None else route.at)
+        yield "backend", explanation.backend, text, place(_entered(explanation))
     choice = explanation.server
     if choice is not None and explanation.outcome in ("server", "no server"):
         yield "server", choice.name or "none", f"{choice.algorithm}: {choice.why}", place(choice.at)
@@ -163,19 +164,24 @@ def _unknown(explanation: Explanation, place: Places) -> Iterator[Row]:
     yield row(Piece("not known here, so the answer may be another one:", "warn"))
     for unknown in explanation.unknown:
         taken = "nothing" if unknown.assumed is None else unknown.assumed
-        yield row("  ", piece(unknown.text, "strong"), f": {unknown.why}; taken for {taken}", place=place(unknown.at))
+        said = f": {unknown.why}; taken for {taken}"
+        yield row("  ", piece(unknown.text, "name"), said, place=place(unknown.at), indent=4)
         for branch in explanation.branches:
             if branch.unknown.text == unknown.text:
-                yield from _branch(branch, place)
-        yield row("      settle it: ", piece(settling(unknown, explanation), "strong"), indent=6)
+                yield _branch(branch, place)
+        yield row("    to say what it is: ", piece(settling(unknown, explanation), "strong"), indent=6)
 
 
-def _branch(branch: Branch, place: Places) -> Iterator[Row]:
+def _branch(branch: Branch, place: Places) -> Row:
     value = branch.unknown.assumed
+    label = "    without one: " if value is None else f"    with {value}: "
     other = branch.explanation
-    where = place(other.ended_by) or place(other.backend_at)
-    label = "      without one" if value is None else f"      with {value}"
-    yield row(f"{label}: ", *outcome(other), place=where)
+    return row(label, *outcome(other), place=place(other.ended_by) or place(_entered(other)), indent=6)
+
+
+def _entered(explanation: Explanation) -> Position:
+    route = _route(explanation)
+    return explanation.backend_at if route is None else route.at
 
 
 def outcome(explanation: Explanation) -> list[Piece]:
@@ -189,7 +195,7 @@ def outcome(explanation: Explanation) -> list[Piece]:
 def settling(unknown: Unknown, explanation: Explanation) -> str:
     """The option that says what the value is."""
     others = [one.unknown.assumed for one in explanation.branches if one.unknown.text == unknown.text]
-    value = next((one for one in others if one is not None), unknown.assumed or "1")
+    value = next((one for one in others if one is not None), "VALUE")
     return f"--set '{unknown.text}={value}'"
 
 
