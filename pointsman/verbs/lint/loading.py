@@ -49,11 +49,11 @@ ROWS: Final = (
         r"is suspiciously small for a value in milliseconds",
         "A time without a unit that is hardly meant as milliseconds",
     ),
-    ("deprecated-word", r"is deprecated|old spelling", "A word that HAProxy has replaced"),
+    ("deprecated-word", r"is deprecated|old spelling", ""),
     (
         "removed-word",
         r"is not supported anymore|doesn't exist anymore|no longer supported",
-        "A word that HAProxy has removed",
+        "",
     ),
     ("without-tls", r"has no effect without TLS", "A word of TLS on a line without 'ssl'"),
     (

@@ -1,0 +1,45 @@
+"""redirect-loop."""
+
+from collections.abc import Iterator
+
+from pointsman.config.action import HTTP_REQUEST
+from pointsman.config.bind import Bind
+from pointsman.rules.redirect import Redirect
+from pointsman.verbs.lint.lists import entries_of
+from pointsman.verbs.lint.rule import Found, Level, rule
+from pointsman.verbs.lint.subject import Subject
+
+FOUND = """
+frontend www
+    mode http
+    bind :80
+    bind :443 ssl crt site.pem
+    http-request redirect scheme https  # here
+"""
+CLEAN = """
+frontend www
+    mode http
+    bind :80
+    bind :443 ssl crt site.pem
+    http-request redirect scheme https unless { ssl_fc }
+"""
+
+
+@rule("redirect-loop", Level.WARNING, FOUND, CLEAN)
+def redirect_loop(subject: Subject) -> Iterator[Found]:
+    """Requests by TLS are redirected to TLS.
+
+    The browser comes back to the same rule, until it gives up. Say `unless { ssl_fc }`.
+    """
+    for section in subject.fronts:
+        if not any(bind.parameters.tls.ssl for bind in section.all(Bind)):
+            continue
+        for entry in entries_of(section, HTTP_REQUEST):
+            held = getattr(entry.setting, "rule", entry.setting)
+            action = getattr(held, "action", None)
+            if entry.condition is None and isinstance(action, Redirect):
+                if action.kind == "scheme" and action.target == b"https":
+                    message = "requests by TLS are redirected to TLS, again and again"
+                    yield Found(entry.setting.at, message, "add 'unless { ssl_fc }'")
+            if entry.condition is None and entry.ends:
+                break
