@@ -14,6 +14,7 @@ from pointsman.verbs.lint.rule import RULES, Level, Rule
 ROWS: Final = (
     ("unreachable-rule", r"further entries are NOOP", ""),  # names of rules, which say more
     ("missing-timeouts", r"^missing timeouts", ""),
+    ("listen-address", r"use the 'bind' keyword for listening addresses", ""),
     (
         "rule-order",
         r"rule placed after an? .* rule will still be processed before",

@@ -130,6 +130,17 @@ class Subject:
                         parts.append(line)
         return "\n".join(parts)
 
+    @cached_property
+    def asks_elsewhere(self) -> bool:
+        """Backends and servers may be named in files that are not read here, or their names may be computed."""
+        for _, line in self.lines:
+            first = line.words[0].text
+            if first == "filter" or first.startswith(("lua-load", "python-load")):
+                return True
+            if first == "use_backend" and "%" in "".join(word.text for word in line.words[1:2]):
+                return True
+        return False
+
     def may_be_used(self, name: str) -> bool:
         """A line that does not count, or could not be read, has that word."""
         return name in self.words_that_failed or name in self.left_out

@@ -42,8 +42,13 @@ def duplicate_bind(subject: Subject) -> Iterator[Found]:
                 parameters = bind.parameters
                 key = (address.kind, host, address.port, address.datagram, parameters.interface, parameters.namespace)
                 first, other = seen.setdefault(key, (section, bind))
-                if other is not bind:
+                if other is not bind and not _again(first is section, other, bind):
                     where = f"line {other.at.line}" + ("" if first is section else f" ({first.title})")
                     at = subject.word(bind.at, bind.text)
                     yield Found(at, f"{where} listens on the same address", "keep one of them")
                     break
+
+
+def _again(same: bool, one: Bind, other: Bind) -> bool:
+    """The same line twice in one frontend: two queues of the system for one address, which may be meant."""
+    return same and one.text == other.text and one.parameters.tls == other.parameters.tls

@@ -58,5 +58,5 @@ def duplicate_pattern(subject: Subject) -> Iterator[Found]:
                 edit = Edit(at.file, at.line, at.column - 1, at.length + 1)
                 fix = remove(line.at) if whole else Fix("remove it", (edit,))
                 where = "in this line" if number == line.at.line else f"in line {number}"
-                if pattern.operator == "eq" and at.column > 1:
+                if pattern.operator == "eq" and at.column > 1 and not pattern.key.startswith("-"):
                     yield Found(at, f"'{pattern.key}' stands {where} already", fix=fix)

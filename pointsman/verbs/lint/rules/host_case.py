@@ -33,7 +33,7 @@ def host_case(subject: Subject) -> Iterator[Found]:
         if acl.nocase or acl.method == "reg" or not is_host(acl) and not is_sni(acl):
             continue
         for pattern in acl.lists.written:
-            if pattern.key == pattern.key.lower():
+            if pattern.key == pattern.key.lower() or "$" in pattern.key:
                 continue
             if lowered(acl):
                 message = f"the name is in lower case: '{pattern.key}' never matches"

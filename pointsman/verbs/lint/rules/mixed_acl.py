@@ -39,7 +39,7 @@ def mixed_acl(subject: Subject) -> Iterator[Found]:
                 continue
             name = line.words[0]
             known = first.setdefault(name.text, line)
-            if known.acl is None or key_of(known.acl) == key_of(line.acl) or _akin(known, line):
+            if known.acl is None or _akin(known, line):
                 continue
             criterion = line.acl.criterion
             message = f"'{name.text}' asks for '{known.acl.expression.text}' in line {known.at.line}"
@@ -50,10 +50,10 @@ HINT = "if both are meant, give them two names and write these side by side"
 
 
 def _akin(one: AclLine, other: AclLine) -> bool:
-    """The same fetch with other converters or arguments: another way to look at one thing."""
+    """What is not about two plain things of a request: then a set of alternatives is likely meant."""
     assert one.acl is not None and other.acl is not None
-    mine, its = one.acl.expression, other.acl.expression
-    return mine.reads == its.reads and (mine.fetch == its.fetch or {mine.fetch, its.fetch} <= PATHS)
+    kinds = [KINDS.get(key_of(line.acl)) for line in (one, other) if line.acl is not None]
+    return None in kinds or kinds[0] == kinds[1]
 
 
-PATHS = {"path", "url", "base", "pathq", "query", "urlp", "url_param"}
+KINDS = {"path": 1, "url": 1, "base": 1, "req.hdr(host)": 2, "src": 3, "method": 4, "dst_port": 5, "ssl_fc": 6}

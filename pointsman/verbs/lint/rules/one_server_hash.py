@@ -34,4 +34,8 @@ def one_server_hash(subject: Subject) -> Iterator[Found]:
             continue
         for line in subject.own(section, Balance):
             if line.algorithm.hashed:
-                yield Found(line.at, f"{section.title} has one server: there is nothing to choose", "add a server")
+                yield Found(
+                    line.at,
+                    f"{section.title} has one server: there is nothing to choose",
+                    "remove the line, or add a server",
+                )

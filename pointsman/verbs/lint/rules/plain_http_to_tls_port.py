@@ -18,6 +18,9 @@ backend app
 """
 
 
+HINT = "add 'ssl', or say 'mode tcp' where TLS is to pass through"
+
+
 @rule("plain-http-to-tls-port", Level.WARNING, FOUND, CLEAN)
 def plain_http_to_tls_port(subject: Subject) -> Iterator[Found]:
     """A server on port 443 is spoken to without TLS.
@@ -32,6 +35,6 @@ def plain_http_to_tls_port(subject: Subject) -> Iterator[Found]:
             if line.address.port == 443 and not line.address.port_offset and not line.parameters.tls.ready:
                 words = subject.words(line.at)
                 at = words[2].at if len(words) > 2 and not line.template else line.at
-                yield Found(at, f"server '{line.name}' is spoken to in plain HTTP on port 443", "add 'ssl'")
+                yield Found(at, f"server '{line.name}' is spoken to in plain HTTP on port 443", HINT)
                 if line.template:
                     break

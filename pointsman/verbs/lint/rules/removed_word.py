@@ -11,6 +11,8 @@ from pointsman.verbs.lint.rule import Edit, Fix, Found, Level, remove, rule
 from pointsman.verbs.lint.subject import Subject
 
 FOUND = """
+global
+    nbproc 1  # here
 frontend www
     mode http
     bind :80
@@ -57,12 +59,13 @@ def removed_word(subject: Subject) -> Iterator[Found]:
 
     Where there is one thing that does the same, `--fix` writes it: `reqadd` and `rspadd` become `http-request
     add-header` and `http-response add-header`, `reqidel` and `rspidel` of one header `del-header`, `block` becomes
-    `http-request deny`. Rewrites by `reqrep` and `rsprep` need a look by somebody who knows what they are for.
+    `http-request deny`, `nbproc` becomes `nbthread`. Rewrites by `reqrep` and `rsprep` need a look by somebody who
+    knows what they are for.
     """
     for section, line in subject.lines:
-        if section.kind == In.GLOBAL:
-            continue
         words = line.words
+        if section.kind == In.GLOBAL and words[0].text != "nbproc":
+            continue
         for count in (2, 1):
             text = " ".join(word.text for word in words[:count])
             gone = removed(text) if len(words) >= count else None
@@ -76,6 +79,8 @@ def removed_word(subject: Subject) -> Iterator[Found]:
 def _fix(text: str, line: Line) -> Fix | None:
     """What does the same."""
     words = line.words
+    if text == "nbproc" and len(words) == 2:
+        return remove(line.at) if words[1].text == "1" else _replaced(words, f"nbthread {words[1].text}")
     if text in GONE:
         if not GONE[text]:
             return remove(line.at)

@@ -33,6 +33,8 @@ def server_without_port(subject: Subject) -> Iterator[Found]:
             if address.kind != "inet" or address.port is not None or not address.host or address.host.startswith("_"):
                 continue
             words = subject.words(line.at)
+            if "$" in line.at.text:
+                continue  # a variable that is not set here
             at = words[2].at if len(words) > 2 and not line.template else line.at
             yield Found(at, f"server '{line.name}' has no port: it is that of the client's connection", "say it")
             if line.template:

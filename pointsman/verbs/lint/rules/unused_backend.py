@@ -37,9 +37,12 @@ def unused_backend(subject: Subject) -> Iterator[Found]:
     """No frontend sends traffic to a backend.
 
     Its servers are checked, its statistics stay at zero. Backends that only hold a stick table are used by whoever
-    names the table; where a name is computed (`use_backend %[...]`) any backend may be meant, and nothing is said.
+    names the table. Where a name is computed (`use_backend %[...]`), or a filter, Lua or Python may name some, nothing
+    is said.
     """
     if any(line.format is not None for one in subject.fronts for line in one.all(UseBackendLine)):
+        return
+    if subject.asks_elsewhere:
         return
     used, _ = referred(subject.configuration)
     used |= {line.name.text for one in subject.sections if (line := one.one(DefaultBackendLine)) is not None}

@@ -18,6 +18,7 @@ FOLDER = Path(rules.__file__).parent
 @pytest.fixture(autouse=True)
 def _raising(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "RAISES", True)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
 
 
 def subject(text: str) -> Subject:
