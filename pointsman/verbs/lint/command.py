@@ -4,6 +4,7 @@ Status: 0 nothing of the level that counts, 1 findings, 2 wrong usage.
 """
 
 import argparse
+import gc
 import os
 import shutil
 import sys
@@ -27,11 +28,16 @@ LEVELS: Final = {level.name.lower(): level for level in Level}
 
 def main(words: Sequence[str]) -> int:
     """Run the verb."""
+    collecting = gc.isenabled()
+    gc.disable()  # what is made here stays until the end: the collector would look at all of it again and again
     try:
         return _run(words)
     except BrokenPipeError:  # who reads has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return FOUND
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _parser() -> argparse.ArgumentParser:

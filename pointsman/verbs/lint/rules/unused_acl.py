@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from pointsman.config.acls import AclLine
 from pointsman.config.setting import In
 from pointsman.verbs.lint.rule import Found, Level, remove, rule
 from pointsman.verbs.lint.subject import Subject
@@ -39,15 +40,16 @@ def unused_acl(subject: Subject) -> Iterator[Found]:
     """
     heirs = subject.heirs
     for section in subject.sections:
-        declared = {line.words[0].text: line for line in reversed(subject.acl_lines(section)) if line.words}
+        declared: dict[str, list[AclLine]] = {}
+        for line in subject.acl_lines(section):
+            if line.words:
+                declared.setdefault(line.words[0].text, []).append(line)
         if not declared:
             continue
         users = [section, *heirs.get(id(section), ())] if section.kind == In.DEFAULTS else [section]
         used = {name for user in users for name in subject.asked_acls(user)}
-        for name in declared:
-            if name in used or subject.may_be_used(name):
-                continue
-            for line in subject.acl_lines(section):
-                if line.words and line.words[0].text == name:
-                    message = f"nothing in {section.title} asks for the ACL '{name}'"
+        for name, lines in declared.items():
+            if name not in used and not subject.may_be_used(name):
+                message = f"nothing in {section.title} asks for the ACL '{name}'"
+                for line in lines:
                     yield Found(line.words[0].at, message, fix=remove(line.at))
