@@ -68,11 +68,7 @@ ROWS: Final = (
         "A line that another one replaces",
     ),
     ("layer4-on-http", r"L6 sample fetches ignored", "A rule of an HTTP proxy looks at raw bytes"),
-    (
-        "missing-inspect-delay",
-        r"without any 'tcp-request inspect-delay'",
-        "A rule looks at content, and nothing waits for it",
-    ),
+    ("missing-inspect-delay", r"without any 'tcp-request inspect-delay'", ""),
     ("missing-certificate", r"no SSL certificate specified", "A bind line with 'ssl' and no certificate"),
     ("duplicate-name", r"already (?:used|defined|exists)|has the same name|same name as", "Two things have one name"),
     ("missing-line-feed", r"Missing LF on last line", "The last line has no line feed"),
@@ -84,7 +80,7 @@ ROWS: Final = (
     ),
     ("unknown-userlist", r"unable to find user ?list", "A rule names a userlist that is not there"),
     ("unknown-acl", r"no such ACL", "A condition names an ACL that is not there"),
-    ("unknown-section", r"unknown section", "A section of an unknown kind"),
+    ("unknown-section", r"unknown section|out of section", "A section of an unknown kind"),
     ("unknown-table", r"(?:unable to find|no) (?:stick-)?table|unknown table", "A stick table that is not there"),
     (
         "unreadable-file",
@@ -95,7 +91,7 @@ ROWS: Final = (
     ("not-supported", r"is not supported|not built yet|is not possible here", "What Pointsman does not have"),
     (
         "misplaced-word",
-        r"not allowed in|not allowed because|unknown keyword '[^']*' in 'global'",
+        r"not allowed in|not allowed because",
         "A word in a section where it cannot stand",
     ),
     (

@@ -35,6 +35,7 @@ from pointsman.verbs.lint.rules import (  # noqa: F401  # for what they register
     many_threads,
     method_case,
     missing_http_request_timeout,
+    missing_inspect_delay,
     missing_queue_timeout,
     missing_timeouts,
     missing_tunnel_timeout,
