@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, Final, cast
 
+from pointsman.core.diagnostics import Severity
 from pointsman.verbs.logs.configured import Configured
 from pointsman.verbs.logs.page import reading_data, show_reading
 from pointsman.verbs.logs.reader import Reader
@@ -28,10 +29,10 @@ def main(words: Sequence[str]) -> int:
     if options.file:
         configured = Configured(options.file)
         if configured.diagnostics.failed:
-            count = sum(1 for one in configured.diagnostics.findings if one.severity.name == "ALERT")
+            count = configured.diagnostics.count(Severity.ALERT)
+            many = "mistakes" if count > 1 else "mistake"
             _complain(
-                f"{', '.join(options.file)}: {count} mistakes; what could be read of it is used. "
-                "`pointsman -c -f ...` shows them."
+                f"{', '.join(options.file)}: {count} {many}; what could be read is used (pointsman -c shows more)"
             )
     reader = Reader(configured.forms() if configured is not None else ())
     source = options.log

@@ -28,7 +28,7 @@ FIRST: Final[dict[str, str]] = {
     "P": "the proxy ended it: a rule, a limit, or a message that it did not let through",
     "L": "the proxy answered by itself",
     "R": "the proxy ran out of a resource: memory, sockets or source ports",
-    "I": "the proxy found a fault in itself; this is a bug worth a report",
+    "I": "the proxy found a fault in itself",
     "D": "the server went down, and its sessions were ended with it",
     "U": "an active server came back, and sessions of backup servers were ended",
     "K": "an administrator ended it",
@@ -323,6 +323,11 @@ ENDINGS: Final[dict[str, Ending]] = {
         "An active server came back, and this session of a backup server was ended.",
         ("`on-marked-up shutdown-backup-sessions` on the server line",),
         ("`Server ... is UP` at that moment",),
+    ),
+    "I-": Ending(
+        "The proxy found a fault in itself. This should never happen.",
+        ("a bug, or damaged memory",),
+        ("a report of this line to those who make the program", "a restart of the process"),
     ),
     "K-": Ending(
         "An administrator ended it.",

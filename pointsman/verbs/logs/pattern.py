@@ -23,10 +23,10 @@ from pointsman.verbs.logs.names import NAMES, SAME
 LONGEST: Final = 16_384  # bytes of a line that is searched for all readings; longer ones are read by the expression
 TRIES: Final = 200_000  # of places, in such a search
 
-_NUMBER: Final = r"\+?-?[0-9]+"
+_NUMBER: Final = r"\+?-?[0-9]{1,20}"
 _MILLISECONDS: Final = r"[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}"
 _ZONE: Final = r"[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}"
-_ADDRESS: Final = r"[0-9A-Fa-f:.]+|unix|-"
+_ADDRESS: Final = r"[0-9A-Fa-f:.]{1,45}|unix|-"
 _DATES: Final[dict[str, str]] = {
     "t": _MILLISECONDS,
     "tr": _MILLISECONDS,
@@ -137,7 +137,12 @@ def _slot(item: FormatItem, captures: tuple[int, int]) -> Slot:
     name = item.name or NAMES.get(key, text)
     if encoding:
         return Slot(key, name, _encoded(encoding), encoding=encoding)
-    values = {Type.SINT: r"-?[0-9]+|-", Type.BOOL: r"[01]|-", Type.IPV4: r"[0-9.]+|-", Type.IPV6: r"[0-9A-Fa-f:.]+|-"}
+    values = {
+        Type.SINT: r"-?[0-9]{1,20}|-",
+        Type.BOOL: r"[01]|-",
+        Type.IPV4: r"[0-9.]{1,15}|-",
+        Type.IPV6: r"[0-9A-Fa-f:.]{1,45}|-",
+    }
     return Slot(key, name, None if quoted else values.get(item.expression.type), quoted, escaped)
 
 
@@ -155,15 +160,18 @@ def _tag_slot(tag: Tag, key: str, name: str, flags: int, captures: tuple[int, in
     if kind == TagKind.DATE:
         return Slot(key, name, _DATES.get(key, _NUMBER))
     if kind == TagKind.HEX:
-        return Slot(key, name, r"[0-9A-F]+|-" if flags & HEX else r"-?[0-9]+|-")
+        return Slot(key, name, r"[0-9A-F]{1,20}|-" if flags & HEX else r"-?[0-9]{1,20}|-")
     if kind == TagKind.ADDRESS:
-        return Slot(key, name, r"[0-9A-Fa-f:.]*|unix|-" if quoted else _ADDRESS, quoted)
+        return Slot(key, name, r"[0-9A-Fa-f:.]{0,45}|unix|-" if quoted else _ADDRESS, quoted)
     if kind == TagKind.LIST:
         number = captures[0 if key == "hrl" else 1]
         return Slot(key, name, _list(number, quoted, escaped), escaped=escaped, items=number)
     if key in ("hr", "hs"):
         number = captures[0 if key == "hr" else 1]
-        return Slot(key, name, "" if number == 0 else _CAPTURED, quoted, escaped, bare=number != 0, items=number)
+        if number == 0:
+            return Slot(key, name, "", items=0)
+        inside = r"\{[^{}|]*" + rf"(?:\|[^{{}}|]*){{{number - 1}}}\}}" if number > 0 else _CAPTURED
+        return Slot(key, name, inside, quoted, escaped, bare=True, items=number)
     if kind == TagKind.NAME and key in _NAMES and not escaped:
         return Slot(key, name, _NAMES[key] + ("|" if quoted else ""), quoted)
     if key in ("HM", "HU", "HP", "HPO", "HQ") and not escaped:
@@ -190,7 +198,9 @@ class Pattern:
 
     def __init__(self, parts: Sequence[Part]) -> None:
         self.parts = list(parts)
+        self.spaced = False  # the format ends with a space
         while self.parts and isinstance(last := self.parts[-1], Literal):
+            self.spaced = last.text.endswith(" ")
             text = last.text.rstrip(" ")  # many programs take spaces at the end away
             self.parts.pop()
             if text:
@@ -213,10 +223,12 @@ class Pattern:
         texts = []
         for index, part in enumerate(self.parts):
             if isinstance(part, Literal):
-                text = re.escape(part.text)
-                if part.shared:
-                    text = "(?: |(?<= ))" + re.escape(part.text[1:])
-                texts.append(text)
+                first = "(?: |(?<= ))" if part.shared else ""
+                text = part.text[1:] if part.shared else part.text
+                if index == len(self.parts) - 2 and text.endswith(" "):  # what is behind it may print nothing
+                    texts.append(first + re.escape(text[:-1]) + r"(?: |(?= *\Z))")
+                else:
+                    texts.append(first + re.escape(text))
                 continue
             value = part.value if part.value is not None else self._text(index, part)
             group = f"({value})"
@@ -230,12 +242,11 @@ class Pattern:
         """Of a text that may be anything: up to what follows it."""
         if part.quoted:
             return r'(?:[^"\\]|\\.)*' if part.escaped else r'[^"]*'
-        following = self.parts[index + 1] if index + 1 < len(self.parts) else None
+        following = next((one for one in self.parts[index + 1 :] if isinstance(one, Literal)), None)
         if following is None:
-            return r".*?"
-        if isinstance(following, Literal):
-            return f"[^{re.escape(following.text[0])}]*"
-        return r"\S*"
+            return r".*?" if index + 1 == len(self.parts) else r".*+"
+        # Without going back: of two texts side by side the first takes all, in linear time.
+        return f"[^{re.escape(following.text[0])}]*+"
 
     def _one(self, part: Part) -> re.Pattern[bytes]:
         """What a value of the part may be, with its quotes, whatever follows it."""
@@ -252,10 +263,21 @@ class Pattern:
 
     def readings(self, line: bytes) -> "list[list[bytes | None]]":
         """Up to two: the values of all slots. Two: the line can be read in more than one way."""
-        line = line.rstrip(b" \r")
+        bare = line.rstrip(b" \r")
+        found: list[list[bytes | None]] = []
+        whole = line.rstrip(b"\r")
+        if self.spaced:
+            whole = whole.removesuffix(b" ")
+        for text in dict.fromkeys((whole, bare, bare + b" ")):  # spaces at the end come and go
+            found = self._readings(text)
+            if found:
+                break
+        return found
+
+    def _readings(self, line: bytes) -> "list[list[bytes | None]]":
         if len(line) > LONGEST:
-            found = self.expression.match(line)
-            return [] if found is None else [self.values(found)]
+            match = self.expression.match(line)
+            return [] if match is None else [self.values(match)]
         search = _Search(self, line)
         try:
             first = search.find(False)
@@ -263,8 +285,8 @@ class Pattern:
         except (_TooMany, RecursionError):
             first = second = None
         if first is None:
-            found = self.expression.match(line)  # of a line that was cut, or for which the search is too long
-            return [] if found is None else [self.values(found)]
+            match = self.expression.match(line)  # of a line that was cut, or for which the search is too long
+            return [] if match is None else [self.values(match)]
         return [first] if second is None or second == first else [first, second]
 
 

@@ -8,14 +8,14 @@ from pointsman.core.connection_faults import FAULTS
 from pointsman.verbs.logs.configured import Configured, place
 from pointsman.verbs.logs.letters import FIRST, FOURTH, SECOND, THIRD, Ending, ending_of, persistence_of
 from pointsman.verbs.logs.reader import Entry
-from pointsman.verbs.logs.times import Span, Timers, timers_of
+from pointsman.verbs.logs.times import Timers, timers_of
 
 SPECIAL: Final[dict[str, str]] = {
     "<NOSRV>": "no server was chosen",
     "<STATS>": "the statistics page answered",
     "<BADREQ>": "the request line was not whole, or broke the rules of HTTP",
 }
-TIMEOUTS: Final = ("client", "http-request", "queue", "connect", "server", "tarpit")
+LIMITED: Final[dict[str, str]] = {"TR": "http-request", "Tw": "queue", "Tc": "connect", "Tr": "server", "Td": "server"}
 _MARK: Final = re.compile(r"\{([a-z-]+)\}")
 
 
@@ -322,17 +322,16 @@ class _Meaning:
             self.reading.striking.append(f"{name} {value} is at the limit of {whose} (maxconn {limit}).")
 
     def _near(self, configured: Configured) -> None:
-        """A time that is close to a timeout of the configuration (manual 8.4)."""
+        """A time that is close to the timeout that limits it (manual 8.4), where the letters do not say so."""
         timers = self.reading.timers
-        if timers is None or timers.total is None or (self.reading.letters and self.reading.letters.ending.timeout):
+        if timers is None or (self.reading.letters and self.reading.letters.ending.timeout):
             return
-        for name in TIMEOUTS:
-            limit = configured.milliseconds(name, self.frontend, self.backend)
-            for span in (*timers.spans, Span(timers.total_name, timers.total, "")):
-                if limit and span.ms is not None and limit <= span.ms <= limit + max(20, limit // 100):
-                    said = configured.timeout(name, self.frontend, self.backend)
-                    self.reading.striking.append(f"{span.name} is just above {said}.")
-                    return
+        for span in timers.spans:
+            name = LIMITED.get(span.name, "")
+            limit = configured.milliseconds(name, self.frontend, self.backend) if name else 0
+            if limit and span.ms is not None and limit <= span.ms <= limit + max(20, limit // 100):
+                said = configured.timeout(name, self.frontend, self.backend)
+                self.reading.striking.append(f"{span.name} is just above {said}.")
 
     # What is left.
 

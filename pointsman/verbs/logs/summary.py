@@ -72,7 +72,7 @@ class Row:
 def is_error(end: End) -> bool:
     """As manual 8.3.3 has it, without retries: a letter that is neither "-" nor "L", or a status from 500 on."""
     _, letters, status = end
-    if letters and letters[:1] not in (b"-", b"L"):
+    if letters and letters[:1] not in (b"-", b"L") and letters is not OTHERS:
         return True
     return bool(status) and len(status or b"") == 3 and (status or b"")[:1] == b"5"
 
@@ -216,7 +216,7 @@ class Summary:
 
     def _new_end(self, row: Row, end: End) -> None:
         if len(row.ends) >= ENDS:
-            end = (OTHERS, end[1] if end[1] and len(end[1]) <= 4 else None, None)
+            end = (OTHERS, OTHERS if end[1] else None, None)
         row.ends[end] = row.ends.get(end, 0) + 1
 
     def _retried(self, row: Row, text: bytes) -> None:
@@ -302,7 +302,7 @@ class Summary:
         found: Counter[str] = Counter()
         for (_, letters, _), count in self.ends().items():
             if letters and len(letters) >= last:
-                found[_shown(letters[first:last])] += count
+                found[_shown(letters if letters is OTHERS else letters[first:last])] += count
         return found
 
     def statuses(self) -> Counter[str]:

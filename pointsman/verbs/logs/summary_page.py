@@ -36,7 +36,9 @@ def show_summary(summary: Summary, name: str, paper: Paper) -> None:
 
 
 def _head(summary: Summary, name: str, paper: Paper) -> None:
-    paper.paragraph(f"{name}: {summary.lines:,} lines{_span(summary)}")
+    paper.paragraph(f"{name}: {summary.lines:,} lines")
+    if span := _span(summary):
+        paper.paragraph(span, 2, 2)
     rows = [(route.form.title, f"{route.lines:,}") for route in summary.routes]
     merged: dict[str, int] = {}
     for title, count in rows:
@@ -53,7 +55,7 @@ def _span(summary: Summary) -> str:
         return ""
     rate = f", {_count_streams(summary) / seconds:,.1f} a second" if seconds else ""
     first, last = summary.earliest.decode(), summary.latest.decode()
-    return f", {first} to {last} ({duration(seconds * 1000)}{rate})"
+    return f"{first} to {last}: {duration(seconds * 1000)}{rate}"
 
 
 def _count_streams(summary: Summary) -> int:
@@ -77,7 +79,7 @@ def _letters(summary: Summary, paper: Paper) -> None:
         return
     paper.title("How they ended (manual 8.5)")
     for letters, count in counted.most_common(summary.top):
-        head = f"  {clean(letters):<2} {count:>11,} {_share(count, total):>7}  "
+        head = f"  {_cut(letters, 8):<2} {count:>11,} {_share(count, total):>7}  "
         lines = _fold(ending_of(letters).meaning, 80 - len(head))
         code = "" if is_normal(letters) else RED
         paper.lines.append(paper.paint(head, code) + lines[0])
