@@ -74,7 +74,12 @@ def _other(found: re.Match[str]) -> Event:
 
 
 def _via(said: dict[str, str]) -> tuple[str, ...]:
-    return ("the server that this one tracks",) if "via" in said.get("rest", "") else ()
+    return (f"server {said['via']}, which this one tracks",) if "via" in said else ()
+
+
+def _switched(found: re.Match[str]) -> Event:
+    said = _said(found)
+    return Event("proxy_event", f"Proxy {said['proxy_name']} was {said['what'].lower()}.", said)
 
 
 def _check(found: re.Match[str]) -> Event:
@@ -152,37 +157,47 @@ def _failed(found: re.Match[str]) -> Event:
     )
 
 
+_CHECKED: Final = (
+    r"(?:, reason: (?P<reason>[^,.]+))?(?:, code: (?P<code>\d+))?(?:, info: \"(?P<info>.*?)\")?"
+    r"(?:, check duration: (?P<check_duration_ms>\d+)ms)?"
+)
+_REST: Final = r"(?: via (?P<via>[\w.:-]+/[\w.:-]+))?(?:, changed from (?P<changed_from>[^.]+))?" + _CHECKED + r"\. "
+_LEFT: Final = r"(?P<active_servers>\d+) active and (?P<backup_servers>\d+) backup servers "
+_ALSO: Final = r"(?P<on_backup> Running on backup\.)?"
+
 KINDS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Event]], ...]] = tuple(
     (re.compile(expression), tell)
     for expression, tell in (
         (
-            _SERVER + r"is DOWN(?P<rest>(?: via [\w.:-]+/[\w.:-]+)?(?:, reason: (?P<reason>[^,.]+)(?:, code: "
-            r"(?P<code>\d+))?(?:, info: \"(?P<info>.*?)\")?(?:, check duration: (?P<duration>\d+)ms)?)?)\. "
-            r"(?P<active>\d+) active and (?P<backups>\d+) backup servers left\.(?P<on_backup> Running on backup\.)? "
-            r"(?P<sessions>\d+) sessions active, (?P<requeued>\d+) requeued, (?P<queued>\d+) remaining in queue\.",
+            _SERVER + "is DOWN" + _REST + _LEFT + r"left\." + _ALSO + r" (?P<sessions_active>\d+) sessions active, "
+            r"(?P<requeued>\d+) requeued, (?P<queued>\d+) remaining in queue\.",
             _down,
         ),
         (
-            _SERVER + r"is UP(?P<rest>(?: via [\w.:-]+/[\w.:-]+)?(?:, reason: (?P<reason>[^,.]+)(?:, code: "
-            r"(?P<code>\d+))?(?:, info: \"(?P<info>.*?)\")?(?:, check duration: (?P<duration>\d+)ms)?)?)\. "
-            r"(?P<active>\d+) active and (?P<backups>\d+) backup servers online\.(?P<on_backup> Running on backup\.)?"
-            r"(?: (?P<requeued>\d+) sessions requeued, (?P<queued>\d+) total in queue\.)?",
+            _SERVER + "is UP" + _REST + _LEFT + r"online\." + _ALSO + r"(?: (?P<requeued>\d+) sessions requeued, "
+            r"(?P<queued>\d+) total in queue\.)?",
             _up,
         ),
         (
-            r"(?P<agent>Health|Agent) check for (?P<backup>backup )?server (?P<backend_name>[\w.:-]+)/"
+            r"(?:Health|Agent) check for (?P<backup>backup )?server (?P<backend_name>[\w.:-]+)/"
             r"(?P<server_name>[\w.:-]+) (?P<result>succeeded|failed|conditionally succeeded)"
-            r"(?:, reason: (?P<reason>[^,.]+))?(?:, code: (?P<code>\d+))?(?:, info: \"(?P<info>.*?)\")?"
-            r"(?:, check duration: (?P<duration>\d+)ms)?(?:, status: (?P<status>.+?))?\.?",
+            + _CHECKED
+            + r"(?:, status: (?P<status>.+?))?\.?",
             _check,
         ),
         (_SERVER + r"(?P<what>.+)", _other),
+        (
+            r"(?P<backend_name>[\w.:-]+)/(?P<server_name>[\w.:-]+)(?: :)? "
+            r"(?P<what>(?:(?:IP|port|FQDN) changed|changed its (?:IP|port|FQDN)) .+)",
+            _other,
+        ),
         (r"(?:backend|proxy|Proxy) (?P<backend_name>[\w.:-]+) has no server available!", _empty),
         (
             r"(?:Proxy|Stopping) (?:(?:frontend|backend|proxy) )?(?P<proxy_name>[\w.:-]+) "
             r"(?P<what>(?:started|stopped|paused|enabled|disabled|in \d+|is).*)",
             _proxy,
         ),
+        (r"(?P<what>Paused|Resumed|Enabled|Disabled) (?:frontend|proxy) (?P<proxy_name>[\w.:-]+)\.", _switched),
         (
             r"Connect from (?P<client_ip>[0-9A-Fa-f.:]+):(?P<client_port>\d+) to (?P<frontend_ip>[0-9A-Fa-f.:]+):"
             r"(?P<frontend_port>\d+) \((?P<frontend_name>[\w.:-]+)/(?P<mode>HTTP|TCP)\)",

@@ -7,7 +7,7 @@ from pointsman.verbs.logs.reading import Letters, Reading, duration
 from pointsman.verbs.logs.text import BOLD, GREEN, RED, Paper
 from pointsman.verbs.logs.times import TOTALS, Timers
 
-BAR: Final = 28
+BAR: Final = 24
 
 
 def show_reading(reading: Reading, paper: Paper) -> None:
@@ -54,7 +54,7 @@ def _event(reading: Reading, paper: Paper) -> None:
     event = reading.entry.event
     assert event is not None
     paper.blank()
-    left_out = ("rest", "what", "result", "backup", "on_backup", "via")
+    left_out = ("what", "result", "backup", "on_backup")
     rows = [(name.replace("_", " "), value) for name, value in event.fields.items() if name not in left_out]
     paper.rows(rows)
     _bulleted("That means", event.causes, paper)

@@ -109,14 +109,18 @@ class _Route:
             if skipped is None:
                 return None
             at = skipped.end()
-        pattern = self.form.pattern
-        if pattern is not None:
-            found = pattern.expression.match(line, at)
-            return None if found is None else found.groups()
-        readings = self.form.readings(line[at:])
-        if not readings:
-            return None
-        return [None if one is None else one.encode("utf-8", "surrogateescape") for one in readings[0]]
+        return _values(self.form, line, at)
+
+
+def _values(form: Form, line: bytes, at: int) -> Values | None:
+    """What stands in the fields of a line that begins at `at`; None: it has another format."""
+    if form.pattern is not None:
+        found = form.pattern.expression.match(line, at)
+        return None if found is None else found.groups()
+    readings = form.readings(line[at:])
+    if not readings:
+        return None
+    return [None if one is None else one.encode("utf-8", "surrogateescape") for one in readings[0]]
 
 
 class Summary:
@@ -264,11 +268,10 @@ class Summary:
                     self.events[(event.kind, "(others)")] += 1
                 return
             for form in forms:
-                route = _Route(heading.kinds, form)
-                values = route.values(bare)
+                values = _values(form, bare, heading.end)
                 if values is not None and len(self.routes) < ROUTES:
-                    self.routes.append(route)
-                    self._count(route, values, bare)
+                    self.routes.append(_Route(heading.kinds, form))
+                    self._count(self.routes[-1], values, bare)
                     return
         self.unread += 1
         if len(self.examples) < EXAMPLES:
@@ -333,7 +336,8 @@ class Summary:
 
 
 _EVENT: Final = re.compile(
-    rb"(?:Backup )?Server |Health check|Agent check|backend |[Pp]roxy |Stopping |Connect (?:from|to) |"
+    rb"(?:Backup )?Server |Health check|Agent check|backend |[Pp]roxy |Stopping |Paused |Resumed |"
+    rb"Enabled |Disabled |Connect (?:from|to) |[^ ]+/[^ ]+ (?:: )?(?:IP|port|FQDN|changed) |"
     rb"[^ ]+ \[[^\]]+\] [^ ]+: "
 )
 

@@ -28,7 +28,7 @@ def show_summary(summary: Summary, name: str, paper: Paper) -> None:
     _slowest(summary, paper)
     _events(summary, paper)
     if summary.unread:
-        paper.title(f"Not read: {summary.unread:,} lines")
+        paper.title(f"Not read: {summary.unread:,} {'line' if summary.unread == 1 else 'lines'}")
         for number, text in summary.examples:
             paper.lines.append(f"  line {number}: {_cut(text, 66 - len(str(number)))}")
         if not summary.reader.given:
@@ -39,14 +39,13 @@ def _head(summary: Summary, name: str, paper: Paper) -> None:
     paper.paragraph(f"{name}: {summary.lines:,} lines")
     if span := _span(summary):
         paper.paragraph(span, 2, 2)
-    rows = [(route.form.title, f"{route.lines:,}") for route in summary.routes]
-    merged: dict[str, int] = {}
-    for title, count in rows:
-        merged[title] = merged.get(title, 0) + int(count.replace(",", ""))
-    for title, number in merged.items():
-        paper.lines.append(f"  {number:>11,}  {clean(title)}")
-    if summary.events:
-        paper.lines.append(f"  {sum(summary.events.values()):>11,}  messages")
+    titles: Counter[str] = Counter()
+    for route in summary.routes:
+        titles[route.form.title] += route.lines
+    for title, count in titles.most_common():
+        paper.lines.append(f"  {count:>11,}  {clean(title)}")
+    if messages := sum(summary.events.values()):
+        paper.lines.append(f"  {messages:>11,}  {'message' if messages == 1 else 'messages'}")
 
 
 def _span(summary: Summary) -> str:
@@ -199,10 +198,10 @@ def what_stands_out(summary: Summary) -> list[str]:
     if retried:
         moved = sum(row.redispatched for row in summary.rows)
         worst = max(summary.rows, key=lambda row: row.retried)
-        also = f"; {moved:,} were redispatched" if moved else ""
+        also = f", {moved:,} of them redispatched" if moved else ""
         found.append(
-            f"Connecting was tried again for {retried:,}{also}: most at {worst.backend}/{worst.server} "
-            f"({worst.retried:,})."
+            f"Connecting was tried again for {retried:,}{also}: "
+            f"most at {worst.backend}/{worst.server} ({worst.retried:,})."
         )
     queued = sum(row.queued for row in summary.rows)
     if queued:

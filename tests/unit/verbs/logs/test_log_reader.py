@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, ServerF
 from pointsman.sample.format import Format, parse_format
 from pointsman.sample.tag import TAGS
 from pointsman.sample.types import Where
+from pointsman.verbs.logs import names
 from pointsman.verbs.logs.configured import Configured
 from pointsman.verbs.logs.forms import make_form, standard
 from pointsman.verbs.logs.pattern import LONGEST
@@ -400,3 +402,98 @@ def test_lines_of_random_formats_come_back_or_are_not_certain(text: str, seed: i
     assert readings, (text, compiled(text).render_log(ctx))
     if len(readings) == 1:
         assert readings[0] == values
+
+
+# Messages.
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_messages_of_programs(program: str) -> None:
+    """Checks that fail and succeed, and what the runtime socket does to servers and proxies."""
+    found = Counter[str]()
+    for line in (LINES / f"{program}-events.log").read_bytes().splitlines():
+        entry = PLAIN.read(line)
+        assert entry is not None, line
+        assert entry.event is not None, line
+        assert entry.heading.kinds == ("priority", "rfc5424")
+        found[entry.event.kind] += 1
+    assert set(found) >= {"server_down", "server_up", "check_result", "server_event", "proxy_event"}
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "fields"),
+    [
+        (
+            'Backup Server b/s is DOWN, reason: Layer7 wrong status, code: 500, info: "Oops, no", check duration: 1ms. '
+            "0 active and 2 backup servers left. Running on backup. "
+            "3 sessions active, 4 requeued, 5 remaining in queue.",
+            "server_down",
+            {
+                "backup": "Backup",
+                "backend_name": "b",
+                "server_name": "s",
+                "reason": "Layer7 wrong status",
+                "code": "500",
+                "info": "Oops, no",
+                "check_duration_ms": "1",
+                "active_servers": "0",
+                "backup_servers": "2",
+                "on_backup": "Running on backup.",
+                "sessions_active": "3",
+                "requeued": "4",
+                "queued": "5",
+            },
+        ),
+        (
+            "Server b/s is UP via c/d. 1 active and 0 backup servers online. 0 sessions requeued, 0 total in queue.",
+            "server_up",
+            {
+                "backend_name": "b",
+                "server_name": "s",
+                "via": "c/d",
+                "active_servers": "1",
+                "backup_servers": "0",
+                "requeued": "0",
+                "queued": "0",
+            },
+        ),
+        (
+            "b/s : IP changed from '192.0.2.1' to '192.0.2.2' by 'stats socket command'",
+            "server_event",
+            {
+                "backend_name": "b",
+                "server_name": "s",
+                "what": "IP changed from '192.0.2.1' to '192.0.2.2' by 'stats socket command'",
+            },
+        ),
+        (
+            "unix:1 [29/Nov/2026:21:42:59.500] web/tls: Timeout during SSL handshake",
+            "connection_error",
+            {
+                "client_ip": "unix",
+                "client_port": "1",
+                "accept_date": "29/Nov/2026:21:42:59.500",
+                "frontend_name": "web",
+                "bind_name": "tls",
+                "message": "Timeout during SSL handshake",
+                "fault": "SSL_TIMEOUT",
+            },
+        ),
+        ("Connect to unix:2 (web/HTTP)", "connection", {"listener": "2", "frontend_name": "web", "mode": "HTTP"}),
+    ],
+)
+def test_fields_of_messages(line: str, kind: str, fields: dict[str, str]) -> None:
+    event = read(line).event
+    assert event is not None
+    assert (event.kind, event.fields) == (kind, fields)
+
+
+# Names.
+
+
+def test_every_tag_has_a_name_and_every_expression_is_one() -> None:
+    assert set(names.NAMES) == set(TAGS)
+    assert len(set(names.NAMES.values())) == len(names.NAMES)
+    assert set(names.SAME.values()) <= set(TAGS)
+    for text in names.SAME:
+        assert compiled(f"%[{text}]").items[0].expression is not None

@@ -106,7 +106,7 @@ def test_servers_letters_and_what_stands_out() -> None:
         "33.3 % of all are errors",
         "app/a2 has 100.0% errors, the other servers of the backend 0.0%",
         "app/a2 is slower",
-        "tried again for 100; 100 were redispatched: most at app/a2 (100)",
+        "tried again for 100, 100 of them redispatched: most at app/a2 (100)",
         "100 (33.3 %) found others in a queue",
     ):
         assert words in found
