@@ -5,6 +5,7 @@ import gzip
 import json
 import os
 import sys
+import zlib
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, Final, cast
 
@@ -39,7 +40,10 @@ def main(words: Sequence[str]) -> int:
     try:
         if source == "-":
             return _stream(sys.stdin.buffer, "standard input", reader, configured, options)
-        if os.path.isfile(source):
+        if os.path.isdir(source):
+            _complain(f"{source}: it is a folder")
+            return FAILED
+        if os.path.exists(source):
             with open(source, "rb") as stream:
                 return _stream(stream, source, reader, configured, options)
     except OSError as error:
@@ -141,7 +145,7 @@ def batches(stream: BinaryIO) -> Iterator[list[bytes]]:
     """Lines that are not empty, many at once; what is longer than LONGEST is cut. gzip is unpacked."""
     head = stream.read(PIECE)
     if head.startswith(GZIP):
-        stream = cast(BinaryIO, gzip.GzipFile(fileobj=cast(BinaryIO, _Joined(head, stream)), mode="rb"))
+        stream = cast(BinaryIO, _Unpacked(cast(BinaryIO, _Joined(head, stream))))
         head = stream.read(PIECE)
     rest = b""
     while head:
@@ -155,6 +159,20 @@ def batches(stream: BinaryIO) -> Iterator[list[bytes]]:
         head = stream.read(PIECE)
     if rest.strip():
         yield [rest]
+
+
+class _Unpacked:
+    """gzip. What is damaged, or not whole, ends where it can no longer be read, and that is said."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.file = gzip.GzipFile(fileobj=stream, mode="rb")
+
+    def read(self, size: int) -> bytes:
+        try:
+            return self.file.read1(size)
+        except (EOFError, OSError, zlib.error) as error:
+            _complain(f"the gzip data cannot be read to its end: {error}")
+            return b""
 
 
 class _Joined:

@@ -10,13 +10,10 @@ from pointsman.config.server_line import ServerLine
 from pointsman.config.setting import Configuration, In, Section, Setting
 from pointsman.config.timeouts import Timeout
 from pointsman.core.diagnostics import ConfigError, Diagnostics, Position
-from pointsman.core.words import Word
-from pointsman.log.build import FORMATS
 from pointsman.log.keywords import ErrorFormat, LineFormat, StructuredFormat
 from pointsman.rules.captures import CaptureSlot
-from pointsman.sample.format import Format, parse_format
-from pointsman.sample.types import Where
-from pointsman.verbs.logs.forms import Form, make_form
+from pointsman.sample.format import Format
+from pointsman.verbs.logs.forms import Form, make_form, standard
 
 # What holds where a timeout is not set (manual 4.2).
 OTHERWISE: Final[dict[str, str]] = {"http-request": "client", "queue": "connect", "tarpit": "connect"}
@@ -27,8 +24,15 @@ class Configured:
     def __init__(self, files: Sequence[str]) -> None:
         self.diagnostics = Diagnostics()
         self.configuration: Configuration = load(files, self.diagnostics, variables=dict(os.environ))
+        self._forms: list[Form] | None = None
 
     def forms(self) -> list[Form]:
+        """Of all proxies that write lines."""
+        if self._forms is None:
+            self._forms = self._make_forms()
+        return self._forms
+
+    def _make_forms(self) -> list[Form]:
         """Each once, with the proxies whose lines have it."""
         made: dict[tuple[str, str, tuple[int, int]], Form] = {}
         for proxy in self.configuration.proxies:
@@ -63,7 +67,7 @@ class Configured:
 
     def _standard(self, line: LineFormat, proxy: Section) -> Format | None:
         try:
-            return parse_format(Word(FORMATS[self._kind(line, proxy)], line.at), Where.LOG, merge_spaces=True)
+            return standard(self._kind(line, proxy)).format
         except ConfigError:
             return None
 

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -128,6 +129,23 @@ def test_a_file_without_lines_and_one_of_others(capsys: pytest.CaptureFixture[st
     assert main(["--log", str(empty)]) == 1
     assert "there is no line in it" in capsys.readouterr().err
     assert "Not read: 2 lines" in out(capsys, "--log", str(other), status=1)
+
+
+def test_folders_pipes_and_damaged_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["--log", str(tmp_path)]) == 1
+    assert "it is a folder" in capsys.readouterr().err
+    content = b"".join((SLOW.replace("59376", str(port)) + "\n").encode() for port in range(2000))
+    cut = tmp_path / "cut.gz"
+    cut.write_bytes(gzip.compress(content)[:-50])
+    assert main(["--log", str(cut)]) == 0
+    printed = capsys.readouterr()
+    assert "cannot be read to its end" in printed.err
+    assert "HTTP format" in printed.out
+    reading, writing = os.pipe()
+    os.write(writing, SLOW.encode())
+    os.close(writing)
+    assert "did not answer" in out(capsys, "--log", f"/dev/fd/{reading}")
+    os.close(reading)
 
 
 def test_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
