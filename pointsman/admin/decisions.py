@@ -39,7 +39,7 @@ def lane_lines(view: View, ring: Ring, found: Sequence[Kept], with_heads: bool) 
     offset = view.program.date_offset
     lane = view.process.arena.lane + 1
     about = {"lane": lane, "since": ring.since + offset, "size": ring.size, "noted": ring.count}
-    lines: list[Shown] = [about, *(_decision(view, ring, one, lane, offset, with_heads) for one in found)]
+    lines: list[Shown] = [about, *(_decision(view, ring, one, lane, with_heads) for one in found)]
     return "".join(json.dumps(line) + "\n" for line in lines)
 
 
@@ -48,14 +48,14 @@ def identity(lane: int, one: Kept) -> str:
     return f"#{lane}.{one.number}"
 
 
-def _decision(view: View, ring: Ring, one: Kept, lane: int, offset: int, with_heads: bool) -> Shown:
+def _decision(view: View, ring: Ring, one: Kept, lane: int, with_heads: bool) -> Shown:
     frontend, backend = one.frontend, one.backend
     assert frontend is not None
     early = 0 <= one.head < ring.since  # it was decided before decisions were kept
     shown: dict[str, object] = {
         "decision": identity(lane, one),
         "unique_id": _text(one.unique_id),
-        "ended": one.ended + offset,
+        "ended": one.ended + one.offset,
         "client": _address(one.source, one.listener.number if one.listener is not None else 0),
         "frontend": _text(frontend.name),
         "bind": _bind(one),
@@ -297,7 +297,8 @@ def line_of(one: Shown) -> str:
     line = f"{one['decision']}: " + " ".join(f"{name}={value}" for name, value in words.items())
     if one["host"]:
         line += f" host={one['host']}"
-    return line + f' req="{one["request"]}"' * bool(one["request"])
+    line += f' req="{one["request"]}"' * bool(one["request"])
+    return line if line.isprintable() else "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in line)
 
 
 def _within(one: Shown, name: str) -> Shown:

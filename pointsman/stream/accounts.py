@@ -108,9 +108,10 @@ class Accounts(Carried):
         frontend = self.frontend
         if frontend.socket_stats and isinstance(self.context.listener, BindState):
             self.context.listener.counters.tally(BYTES, up, down)
-        ring = frontend.program.ring
+        program = frontend.program
+        ring = program.ring
         if ring is not None:
-            self.noted(ring.note(self.context, self.backend))
+            self.noted(ring.note(self.context, self.backend, program.date_offset))
 
     def noted(self, kept: Kept) -> None:
         """What a subclass knows beside that."""

@@ -22,6 +22,7 @@ class Kept:
 
     def __init__(self) -> None:
         self.next: Kept = self
+        self.offset = 0  # wall clock minus monotonic clock, ms
         self.number = 0
         self.accepted = 0
         self.begun = 0
@@ -81,12 +82,13 @@ class Ring:
         self.headed = headed if size > self.heads else last
         self.drops = size > self.heads
 
-    def note(self, context: Context, backend: ProxyFacts | None) -> Kept:
-        """An exchange is over."""
+    def note(self, context: Context, backend: ProxyFacts | None, offset: int) -> Kept:
+        """An exchange is over. `offset`: the wall clock minus the monotonic one, ms."""
         record = context.record
         one = self.last.next
         self.last = one
         self.count += 1
+        one.offset = offset
         one.number = record.number
         one.accepted = record.accepted
         one.begun = record.begun

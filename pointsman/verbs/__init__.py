@@ -18,6 +18,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {  # name: its module, and what the p
     "explain": ("pointsman.verbs.explain.command", "why a request would go where it goes; what a log line says"),
     "lint": ("pointsman.verbs.lint.command", "find what is wrong or suspicious in a configuration"),
     "try": ("pointsman.verbs.trial.command", "bring up a file on a laptop: other ports, certificates, echo servers"),
+    "why": ("pointsman.verbs.why", "say why the running program sent a request where it went"),
 }
 
 

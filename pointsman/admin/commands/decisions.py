@@ -75,7 +75,7 @@ def _together(call: Call, texts: Sequence[str]) -> str:
 
 @command(
     "show decisions",
-    "show decisions [<id>|last [n]|backend <b> [n]] [json]",
+    "show decisions [<id>|last|...] [json]",
     "list what was decided of requests",
     level=OPERATOR,
     everywhere=LANES,
