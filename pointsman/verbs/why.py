@@ -22,6 +22,7 @@ from pointsman.sample.trace import ConditionRecord
 from pointsman.verbs.explain.engine import AskedError, Engine
 from pointsman.verbs.explain.model import Asked, Explanation, Stage
 from pointsman.verbs.explain.words import shown
+from pointsman.verbs.logs.letters import ending_of, persistence_of
 
 WIDTH: Final = 80
 PATIENCE: Final = 5.0  # s that the program may take
@@ -29,30 +30,6 @@ USUAL_FILE: Final = "/etc/haproxy/haproxy.cfg"
 
 Told = Mapping[str, object]
 
-# Termination states (manual 8.5).
-CAUSES: Final = {
-    "-": "it ended as it should",
-    "C": "the client broke off",
-    "S": "the server broke off, or refused",
-    "P": "the proxy ended it: a rule, or what is no HTTP",
-    "L": "the proxy answered by itself",
-    "R": "the proxy had no resources left",
-    "I": "an internal error",
-    "D": "the server was marked down",
-    "U": "another server came up",
-    "K": "an administrator ended it",
-    "c": "the client took too long",
-    "s": "the server took too long",
-}
-STEPS: Final = {
-    "R": "while the request was awaited",
-    "Q": "in a queue",
-    "C": "while connecting to the server",
-    "H": "before the response's head was whole",
-    "D": "while data was transferred",
-    "L": "while the last of it went to the client",
-    "T": "after it was held back (tarpit)",
-}
 _OFF: Final = "Decisions are not kept."  # how the answer of a program begins that does not keep them
 
 
@@ -260,7 +237,6 @@ def _became(one: Told) -> str:
     timers = _part(one, "timers")
     total = _number(timers, "Tt" if one["mode"] == "tcp" else "Ta")
     reached = _number(timers, "Tc") >= 0
-    cause = str(one["letters"])[0]
     if one["ended_by"]:
         how = f"{status}by a rule"
     elif one["service"]:
@@ -268,7 +244,7 @@ def _became(one: Told) -> str:
     elif one["server"] and reached:
         how = f"{status}from {where}" if status else f"went to {where}"
     else:
-        how = f"{status}by the proxy, as {CAUSES.get(cause, 'something failed')}"
+        how = f"{status}by the proxy"
     return f"{how}, after {total} ms" if total >= 0 else how
 
 
@@ -346,8 +322,8 @@ def _date(milliseconds: int) -> str:
 
 def _ended(letters: str) -> str:
     """The termination state in words."""
-    cause, step = CAUSES.get(letters[:1], "for a reason that is not known"), STEPS.get(letters[1:2], "")
-    return f"{letters}  {cause}{', ' if step else ''}{step}"
+    text = f"{letters}  {ending_of(letters[:2]).meaning}"
+    return text if letters[2:] in ("--", "") else f"{text} {persistence_of(letters[2:])}"
 
 
 def _time(one: Told) -> str:

@@ -189,7 +189,9 @@ def sockets_and_pages(folder: Path) -> None:
                 for command in asked:
                     done = shell(command.replace("curl", "curl -sf"), folder)
                     assert done.returncode == 0, done
-                    silent = re.search(r"add map|show acl|disable server|check-port|set rate-limit| -d ", command)
+                    silent = re.search(
+                        r"add map|show acl|disable server|check-port|set rate-limit|set decisions| -d ", command
+                    )
                     assert bool(done.stdout.strip()) != bool(silent), done  # an error would be said
                     assert "nknown" not in done.stdout.partition("\n")[0], done
 
