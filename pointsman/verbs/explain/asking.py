@@ -198,6 +198,7 @@ class Asking:
             limits=limits_of(front, back, backend, exchange.server, exchange.context, witness.limits_at),
             request=_lines(exchange.request_head),
             body_from=exchange.body_from,
+            body=exchange.content,
             status=exchange.status,
             response=_lines(exchange.response),
             letters="".join(map(chr, (record.cause, record.step, record.cookie_request, record.cookie_response))),

@@ -151,6 +151,7 @@ class Exchange:
         record.request_line = request.line
         record.head = self.reactor.now
         record.number = self.number if self.number >= 0 else frontend.program.process.next_number()
+        self.witness.turn_to(context)  # what the client has sent is no change of the first rule
         self.plans.watch_frontend(frontend)
         if not frontend.tcp_content:
             request_begun(self.session, self.reactor.now)

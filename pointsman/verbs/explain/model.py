@@ -145,6 +145,7 @@ class Explanation:
     limits: tuple[Limit, ...] = ()
     request: tuple[str, ...] = ()  # as the server would get it: start line and fields
     body_from: str = ""  # whose body is answered: "server", or what made it
+    body: bytes = b""  # as the client would get it
     status: int = 0  # of what the client gets; 0: nothing
     response: tuple[str, ...] = ()  # as the client would get it
     letters: str = ""  # termination state
