@@ -19,6 +19,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {  # name: its module, and what the p
     "lint": ("pointsman.verbs.lint.command", "find what is wrong or suspicious in a configuration"),
     "try": ("pointsman.verbs.trial.command", "bring up a file on a laptop: other ports, certificates, echo servers"),
     "why": ("pointsman.verbs.why", "say why the running program sent a request where it went"),
+    "test": ("pointsman.verbs.routes.command", "play cases, requests and what is to become of them, against a file"),
 }
 
 
