@@ -2,9 +2,11 @@
 
 An explanation of a request whose way depends on an unknown value has branches: what would be if the value were another.
 An expectation that holds in one of them and fails in another is no finding about the configuration; it fails, too, and
-says which value `set` is to give.
+says which value `set` is to give. What stick tables count is known: a case begins with empty ones, and its own requests
+are counted.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from typing import Final
 
 from pointsman.core.diagnostics import NOWHERE, Position
 from pointsman.verbs.explain.model import Explanation, Step, Unknown
+from pointsman.verbs.explain.reasons import TABLE
 from pointsman.verbs.routes.model import Case, Expectation
 from pointsman.verbs.routes.wanted import Test, listed, quoted
 
@@ -21,7 +24,8 @@ SHOWN_CHANGES: Final = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """`number`: which of the repeated requests; 0: all of them together. `settle`: what `set` would have to give."""
+    """`number`: which of the repeated requests; 0: all of them together. `got` "": what was expected, by chance.
+    `settle`: what `set` would have to give."""
 
     label: str
     expected: str
@@ -31,6 +35,7 @@ class Failure:
     explanation: Explanation | None = None
     number: int = 0
     settle: tuple[Unknown, ...] = ()
+    note: str = ""
 
 
 # What there is, by the keys of the format.
@@ -108,32 +113,29 @@ def _ended_by(explanation: Explanation, test: Test) -> bool:
 
 # What could be.
 
+NOT_COUNTED: Final = re.compile("bytes|_err|_fail|glitch")  # of what tables know: only live exchanges have it
 
-def branches(explanation: Explanation) -> Iterator[Explanation]:
-    """It, and all that could be instead, as far as anybody looks."""
-    waiting = [explanation]
-    for _ in range(MOST_BRANCHES):
-        if not waiting:
-            return
-        one = waiting.pop(0)
-        yield one
-        waiting += [branch.explanation for branch in one.branches]
+
+def is_open(unknown: Unknown) -> bool:
+    """Whether it has to be given. A table's counters are what the case's requests have made of them."""
+    return unknown.why != TABLE or NOT_COUNTED.search(unknown.text) is not None
 
 
 def _unsettled(explanation: Explanation, expectation: Expectation) -> tuple[Unknown, ...]:
     """The values that would have to be known."""
     verdict = holds(explanation, expectation)
-    waiting = list(explanation.branches)
+    waiting = [one for one in explanation.branches if is_open(one.unknown)]
     for _ in range(MOST_BRANCHES):
         if not waiting:
             break
         branch = waiting.pop(0)
         if holds(branch.explanation, expectation) != verdict:
             return (branch.unknown,)
-        waiting += branch.explanation.branches
+        waiting += [one for one in branch.explanation.branches if is_open(one.unknown)]
     if all(test.kind in ("present", "absent") for test in expectation.tests):
         return ()
-    return tuple(unknown for step in all_steps(explanation) if _makes(step, expectation) for unknown in step.unknown)
+    made = [step for step in all_steps(explanation) if _makes(step, expectation)]
+    return tuple(unknown for step in made for unknown in step.unknown if is_open(unknown))
 
 
 def _makes(step: Step, expectation: Expectation) -> bool:
@@ -165,6 +167,10 @@ def check_case(case: Case, explanations: Sequence[Explanation]) -> list[Failure]
             if failure is not None:
                 failures.append(failure)
                 break
+    for expectation in case.last:
+        failure = _check(expectation, explanations[-1], case.repeat)
+        if failure is not None:
+            failures.append(failure)
     if case.strict:
         failures += _strict(case, explanations[0])
     if case.sequence:
@@ -177,18 +183,33 @@ def check_case(case: Case, explanations: Sequence[Explanation]) -> list[Failure]
 def _check(expectation: Expectation, explanation: Explanation, number: int) -> Failure | None:
     verdict = holds(explanation, expectation)
     settle = _unsettled(explanation, expectation) if explanation.unknown or explanation.branches else ()
-    if verdict and not settle:
+    note = _drawn(explanation) if expectation.key == "server" else ""
+    choice = explanation.server
+    if note and choice is not None:  # by chance: it holds if it does for each that might have been drawn
+        others = [expectation.holds([one]) for one in choice.candidates]
+        note = note if len(set(others)) > 1 else ""
+    if verdict and not settle and not note:
         return None
     return Failure(
         label=expectation.label,
         expected=str(expectation),
-        got=_got(explanation, expectation),
+        got="" if verdict else _got(explanation, expectation),
         at=expectation.at,
         expectation=expectation,
         explanation=explanation,
         number=number,
         settle=settle,
+        note=note,
     )
+
+
+def _drawn(explanation: Explanation) -> str:
+    """Where the server was drawn by lot."""
+    choice = explanation.server
+    if choice is None or len(choice.candidates) < 2 or not choice.algorithm.startswith("balance random"):
+        return ""
+    names = ", ".join(choice.candidates)
+    return f"{choice.algorithm} draws one of several: expect one of them, server: [{names}]"
 
 
 def _got(explanation: Explanation, expectation: Expectation) -> str:
@@ -249,7 +270,8 @@ def _sequence(case: Case, explanations: Sequence[Explanation]) -> list[Failure]:
                     at=case.sequence_at,
                     explanation=explanation,
                     number=index + 1,
-                    settle=explanation.unknown,
+                    settle=tuple(filter(is_open, explanation.unknown)),
+                    note=_drawn(explanation),
                 )
             ]
     return []

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from pointsman.core.diagnostics import Position
 from pointsman.verbs.explain.engine import Place
 from pointsman.verbs.explain.model import Explanation
 
@@ -71,10 +72,25 @@ class Coverage:
                     tally.held += step.ran
         choice = explanation.server
         if choice is not None and choice.name:
-            tally = self.tallies.get((choice.at.file, choice.at.line))
-            if tally is not None and tally.place.kind == SERVER:
-                tally.asked += 1
-                tally.held += 1
+            self._chosen(choice.at.file, choice.at.line)
+            for name in choice.candidates:  # one of them was drawn: whatever covers the others covers them each time
+                if name != choice.name:
+                    self._chosen(choice.at.file, self._line_of(explanation.backend_at, name))
+
+    def _chosen(self, file: str, line: int) -> None:
+        tally = self.tallies.get((file, line))
+        if tally is not None and tally.place.kind == SERVER:
+            tally.asked += 1
+            tally.held += 1
+
+    def _line_of(self, backend: Position, server: str) -> int:
+        """The first server line of that name behind the backend's."""
+        lines = [
+            line
+            for (file, line), one in self.tallies.items()
+            if file == backend.file and line > backend.line and one.place.text.split()[:2] == [SERVER, server]
+        ]
+        return min(lines, default=0)
 
     # Sums.
 

@@ -51,7 +51,7 @@ def _case(suite: Xml.Element, result: Result) -> None:
         Xml.SubElement(test, "skipped", {"message": _allowed(case.skip)})
     elif result.status == FAILED:
         first = result.error or "; ".join(
-            f"{one.label}: expected {one.expected}, got {one.got}" for one in result.failures
+            f"{one.label}: expected {one.expected}, got {one.got or 'it by chance'}" for one in result.failures
         )
         found = Xml.SubElement(test, "error" if result.error else "failure", {"message": _allowed(first)})
         found.text = _allowed("\n".join(failure_lines(result, PLAIN)))

@@ -54,6 +54,7 @@ ASKED: Final[dict[str, Key]] = {  # what is asked and given: of a case, of a gro
     "set": Key("values that cannot be known offline: expression: value", ROW),
     "answer": Key("what the server answers: a status, or {status, headers, body}", {"$ref": "#/$defs/answer"}),
     "repeat": Key("how many times the request is made, one after the other", COUNT),
+    "last": Key("what is to become of the last of repeated requests: as expect", EXPECT),
     "strict": Key("every header that rules change is to be expected", FLAG),
     "skip": Key("why the case is not played", TEXT),
     "expect": Key("what is to become of it: a backend, a status, backend/server, or a mapping", EXPECT),

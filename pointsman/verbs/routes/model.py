@@ -61,6 +61,7 @@ class Case:
     numbered: bool = False  # "<n>" stands in it
     repeat: int = 1
     expected: tuple[Expectation, ...] = ()
+    last: tuple[Expectation, ...] = ()  # of the last of repeated requests
     shares: tuple[Share, ...] = ()
     sequence: tuple[str, ...] = ()  # of servers
     sequence_at: Position

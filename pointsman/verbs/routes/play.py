@@ -94,16 +94,16 @@ class Player:
         """A name that the configuration does not have can never be met."""
         expectation, explanation = failure.expectation, failure.explanation
         if expectation is None or explanation is None:
-            return ""
+            return failure.note
         wanted = [name for test in expectation.tests if test.kind == "is" for name in test.values]
         if expectation.key in ("backend", "frontend"):
             return _missing(wanted, self.proxies, f"the configuration has no {expectation.key}")
         if expectation.key == "server" and explanation.backend:
             servers = self.servers.get(explanation.backend, [])
-            return _missing(wanted, servers, f"backend '{explanation.backend}' has no server")
+            return _missing(wanted, servers, f"backend '{explanation.backend}' has no server") or failure.note
         if expectation.key == "log":
             return _missing([expectation.name], list(explanation.log_fields), "there is no log tag")
-        return ""
+        return failure.note
 
 
 def _missing(wanted: Sequence[str], known: Sequence[str], text: str) -> str:

@@ -26,7 +26,13 @@ MOST_CASES: Final = 100_000  # and groups, as often as aliases repeat them
 MOST_ROWS: Final = 10_000
 MOST_REPEATS: Final = 100_000
 DEEPEST_GROUP: Final = 20
-MERGED: Final = {"headers": 1, "set": 1, "answer": 2, "expect": 2}  # keys of a case, and how deep their mappings merge
+MERGED: Final = {
+    "headers": 1,
+    "set": 1,
+    "answer": 2,
+    "expect": 2,
+    "last": 2,
+}  # how deep these merge
 PLACEHOLDER: Final = re.compile(r"<([A-Za-z_][\w.-]*)>")
 SHORT: Final = "(short)"  # the key of an expectation in short form, until parameters are put in
 REQUEST: Final = re.compile(r"/|\*$|\S+\s|[A-Za-z][A-Za-z0-9+.-]*://")
@@ -130,22 +136,22 @@ class _Reader:
         for name, key, value in node:
             if name not in names:
                 self._unknown(key, names, where)
-            elif name == "expect":
-                kept.pairs[name] = (key, self._expected(value))
+            elif name in ("expect", "last"):
+                kept.pairs[name] = (key, self._expected(value, name))
             elif name == "answer":
                 kept.pairs[name] = (key, self._answer(value))
             else:
                 kept.pairs[name] = (key, value)
         return kept
 
-    def _expected(self, node: Node) -> Node:
+    def _expected(self, node: Node, what: str = "expect") -> Node:
         """The short form: cart, cart/c1, 403."""
         if isinstance(node, Scalar) and not node.is_nothing:
             return Mapping(node.at, {SHORT: (node, node)})
         if isinstance(node, Mapping):
-            return self._checked(node, EXPECTED, "in 'expect'")
+            return self._checked(node, EXPECTED, f"in '{what}'")
         if isinstance(node, Sequence):
-            self.problems.add("'expect' is a backend, a status, or a mapping, not a list", node.at)
+            self.problems.add(f"'{what}' is a backend, a status, or a mapping, not a list", node.at)
             return Mapping(node.at)
         return node
 
@@ -304,12 +310,8 @@ class _Reader:
     def _read_case(self, at: Position, keys: Mapping, groups: tuple[str, ...]) -> Case:
         asked, title = self._asked(at, keys)
         name = keys.get("name")
-        expect = keys.get("expect")
-        expected: list[Expectation] = []
-        pairs = _long(self.values.mapping(expect, "expect")) if expect is not None else Mapping(at)
-        for key, _, value in pairs:
-            if key not in ("shares", "sequence"):
-                expected += self.values.expectations(key, value)
+        expected, pairs = self._expectations(keys, "expect")
+        last, of_last = self._expectations(keys, "last")
         shares_at, sequence_at = pairs.get("shares"), pairs.get("sequence")
         shares = self.values.shares(shares_at) if shares_at is not None else ()
         sequence = self.values.texts(sequence_at, "sequence") if sequence_at is not None else ()
@@ -321,6 +323,12 @@ class _Reader:
             self.problems.add(f"'sequence' has {len(sequence)} servers for {repeat} requests", sequence_at.at)
         if shares_at is not None and repeat == 1:
             self.problems.add("'shares' are those of several requests", shares_at.at, "say how many: repeat: 100")
+        last_at = keys.get("last")
+        if last and last_at is not None and repeat == 1:
+            self.problems.add("'last' is about several requests", last_at.at, "say how many: repeat: 21")
+        for key in ("shares", "sequence"):
+            if of_last.get(key) is not None:
+                self.problems.add(f"'{key}' are about all requests, not about the last", of_last.pairs[key][0].at)
         strict, skip = keys.get("strict"), keys.get("skip")
         case = Case(
             name=self.values.text(name, "name") if name is not None else title,
@@ -329,18 +337,29 @@ class _Reader:
             asked=asked,
             numbered=any(NUMBER in text for text in _texts(asked)),
             repeat=repeat,
-            expected=tuple(expected),
+            expected=expected,
+            last=last,
             shares=shares,
             sequence=sequence,
             sequence_at=sequence_at.at if sequence_at is not None else at,
             strict=self.values.flag(strict, "strict") if strict is not None else False,
             skip=self.values.text(skip, "skip") if skip is not None else "",
         )
-        wants = expected or shares or sequence or case.strict or case.skip
+        wants = expected or last or shares or sequence or case.strict or case.skip
         if not wants and not any(one.position.line >= at.line for one in self.problems.findings):
             hint = "write a backend or a status behind its URL"
             self.problems.add("it is not said what is to become of it", at, hint)
         return case
+
+    def _expectations(self, keys: Mapping, name: str) -> tuple[tuple[Expectation, ...], Mapping]:
+        """And the mapping itself, with what is about several requests."""
+        node = keys.get(name)
+        pairs = _long(self.values.mapping(node, name)) if node is not None else Mapping(keys.at)
+        found: list[Expectation] = []
+        for key, _, value in pairs:
+            if key not in ("shares", "sequence"):
+                found += self.values.expectations(key, value)
+        return tuple(found), pairs
 
     def _asked(self, at: Position, keys: Mapping) -> tuple[Asked, str]:
         """And what the case is called if it has no name."""

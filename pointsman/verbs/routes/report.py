@@ -77,18 +77,19 @@ def asked_line(case: Case) -> str:
 def _failure(failure: Failure, hint: str, paint: Paint) -> Iterator[str]:
     number = f" (request {failure.number})" if failure.number else ""
     label = failure.label + number
-    line = f"  {label}: expected {failure.expected}, got {failure.got}"
+    got = f"got {failure.got}" if failure.got else "which is not certain"
+    line = f"  {label}: expected {failure.expected}, {got}"
     if len(line) <= WIDTH:
         yield printable(line, "  ")
     else:
         yield printable(label, "  ")
         yield from _wrapped(failure.expected, "    expected  ", " " * 14)
-        yield from _wrapped(failure.got, "    got       ", " " * 14)
+        yield from _wrapped(failure.got or got, "    got       ", " " * 14)
     if hint:
         yield from _wrapped(hint, "    ", "    ")
     for unknown in _once(failure.settle):
-        why = f" ({unknown.why})" if unknown.why else ""
-        yield from _wrapped(f"this cannot be known offline: {unknown.text}{why}", "    ", "    ")
+        why = f": {unknown.why}" if unknown.why else ""
+        yield from _wrapped(f"{unknown.text} cannot be known offline{why}", "    ", "    ")
         yield f"    say what it is:  set: {{{_yaml(unknown.text)}: ...}}"
 
 

@@ -163,15 +163,18 @@ def _term(term: TermRecord) -> str:
 
 def _matched(line: AclRecord) -> str:
     value = _values(line, [line.value] if line.value is not None else [])
-    if line.pattern is not None and f'"{line.pattern.text}"' != value:
-        return f"{_criterion(line)} is {value}, {line.pattern.text} matches"
-    return f"{_criterion(line)} is {value}"
+    if line.pattern is None:
+        return f"{_criterion(line)} is {value}" if value else f"{_criterion(line)} is there"
+    pattern = "" if value.strip('"') == line.pattern.text else f" {line.pattern.text}"
+    return f"{_criterion(line)} {value} matches{pattern}"
 
 
 def _unmatched(line: AclRecord) -> str:
     if not line.values:
         return f"{_criterion(line)} has no value"
-    return f"{_criterion(line)} is {_values(line, line.values)}"
+    verb = "is" if line.method in ("bool", "found") else ""
+    shown = _values(line, line.values)
+    return f"{_criterion(line)} is {shown}" if verb else f"{_criterion(line)} {shown} does not match"
 
 
 def _values(line: AclRecord, values: Sequence[Value]) -> str:

@@ -122,12 +122,12 @@ FAILED  routes.yml:1  http://api.example/v1
   backend: expected apii, got api
     the configuration has no backend 'apii': did you mean 'api'?
     haproxy.cfg:17: use_backend api if { req.hdr(host) -i api.example }
-        req.hdr(host) is "api.example"
+        req.hdr(host) "api.example" matches
 
 FAILED  routes.yml:2  http://shop.example/imgs/logo.png
   backend: expected app, got static
     haproxy.cfg:16: use_backend static if is_static
-        is_static: path_beg is "/imgs/logo.png", /img matches
+        is_static: path_beg "/imgs/logo.png" matches /img
     haproxy.cfg:18: default_backend app
         not asked: the rule above holds already
 
@@ -135,7 +135,8 @@ FAILED  routes.yml:3  http://shop.example/adminx
   -H 'Cookie: a=b'
   status: expected 200, got 403
     haproxy.cfg:13: http-request deny if { path_beg /admin } !internal
-        path_beg is "/adminx", /admin matches, and internal: src is 127.0.0.1
+        path_beg "/adminx" matches /admin, and internal: src 127.0.0.1 does not
+        match
 
 FAILED  routes.yml:5  http://shop.example/ (line 5)
   server: expected w2, got w1
@@ -150,7 +151,7 @@ FAILED  routes.yml:5  http://shop.example/ (line 5)
     no rule that was asked changes it
   variables txn.who: expected inside, got none
     haproxy.cfg:12: http-request set-var(txn.who) str(inside) if internal
-        it does not hold: internal: src is 127.0.0.1
+        it does not hold: internal: src 127.0.0.1 does not match
   log bb: expected app, got none
     there is no log tag 'bb'
     haproxy.cfg:18: default_backend app
@@ -326,3 +327,107 @@ def test_colours_are_for_terminals(
     monkeypatch.setenv("NO_COLOR", "1")
     assert main(["routes.yml", "-f", "haproxy.cfg", "-v"]) == 0
     assert "\x1b" not in capsys.readouterr().out
+
+
+UNKNOWN = """\
+defaults
+    mode http
+    timeout client 30s
+    timeout server 30s
+    timeout connect 5s
+
+frontend web
+    bind :80
+    stick-table type ip size 1k expire 1m store http_req_rate(10s),bytes_out_rate(10s)
+    http-request track-sc0 src
+    http-request deny deny_status 429 if { sc0_http_req_rate gt 3 }
+    http-request set-header X-Heavy yes if { sc0_bytes_out_rate gt 100 }
+    http-request set-header X-Draw %[rand(9)]
+    http-request set-var(txn.lot) rand(10)
+    use_backend canary if { var(txn.lot) -m int lt 1 }
+    use_backend other if { rand(100) lt 5 }
+    default_backend app
+
+backend app
+    server w1 192.0.2.21:80
+    server w2 192.0.2.22:80
+
+backend canary
+    server c1 192.0.2.31:80
+
+backend other
+    server o1 192.0.2.41:80
+"""
+
+
+def test_what_cannot_be_known_fails_and_says_what_settles_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "haproxy.cfg").write_text(UNKNOWN)
+    (folder / "routes.yml").write_text(
+        """\
+- /a: {backend: other}
+  set: {rand(10): 5}
+- /b: {status: 200, to-server: {x-draw: {present: yes}}}
+- /c: {to-server: {x-draw: 3, x-heavy: {absent: yes}}}
+  set: {rand(100): 50, rand(10): 5}
+- /d: {server: w1}
+  set: {rand(100): 50, rand(10): 5}
+"""
+    )
+    assert main(["routes.yml", "-f", "haproxy.cfg"]) == 1
+    assert (
+        capsys.readouterr().out.rpartition("\n\n")[0]
+        == """\
+FAILED  routes.yml:1  /a
+  --set 'rand(10)=5'
+  backend: expected other, which is not certain
+    rand(100) cannot be known offline: it is drawn for each request
+    say what it is:  set: {rand(100): ...}
+    haproxy.cfg:16: use_backend other if { rand(100) lt 5 }
+        rand(100) 0 matches lt 5
+
+FAILED  routes.yml:4  /c
+  --set 'rand(100)=50' --set 'rand(10)=5'
+  to-server x-draw: expected 3, got 0
+    rand(9) cannot be known offline: it is drawn for each request
+    say what it is:  set: {rand(9): ...}
+    haproxy.cfg:13: http-request set-header X-Draw %[rand(9)]
+        + x-draw: 0
+  to-server x-heavy: expected none, which is not certain
+    sc0_bytes_out_rate cannot be known offline: a stick table counts it, while
+    the program runs
+    say what it is:  set: {sc0_bytes_out_rate: ...}
+    haproxy.cfg:12: http-request set-header X-Heavy yes if { sc0_bytes_out_rate
+        gt 100 }
+        it does not hold: sc0_bytes_out_rate 0 does not match
+
+FAILED  routes.yml:6  /d
+  --set 'rand(100)=50' --set 'rand(10)=5'
+  server: expected w1, which is not certain
+    balance random draws one of several: expect one of them, server: [w1, w2]
+    haproxy.cfg:20: balance random: w1
+        it was drawn: another request may go to another one"""
+    )
+
+
+def test_given_values_settle_it_and_tables_count_the_requests_of_a_case(folder: Path) -> None:
+    (folder / "haproxy.cfg").write_text(UNKNOWN)
+    (folder / "routes.yml").write_text(
+        """\
+defaults:
+  set: {rand(10): 5, rand(100): 50, rand(9): 7, sc0_bytes_out_rate: 0}
+cases:
+- /a: {backend: app, server: [w1, w2], to-server: {x-draw: 7}}
+- /b: {backend: canary}
+  set: {rand(10): 0}
+- /c: app
+  repeat: 3
+- /c: {}
+  repeat: 4
+  last: 429
+- /c: app
+  repeat: 200
+  src: 192.0.2.<n>
+- /c: {server: {not: w9}, outcome: server}
+"""
+    )
+    assert main(["routes.yml", "-f", "haproxy.cfg"]) == 0
