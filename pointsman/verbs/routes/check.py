@@ -37,6 +37,11 @@ class Failure:
     settle: tuple[Unknown, ...] = ()
     note: str = ""
 
+    def __str__(self) -> str:
+        number = f" (request {self.number})" if self.number else ""
+        got = f"got {self.got}" if self.got else "which is not certain"
+        return f"{self.label}{number}: expected {self.expected}, {got}"
+
 
 # What there is, by the keys of the format.
 

@@ -387,7 +387,7 @@ class _Reader:
         http, headers, body = keys.get("http"), keys.get("headers"), keys.get("body")
         certificate, given, down = keys.get("client-cert"), keys.get("set"), keys.get("down")
         if http is not None and not version:
-            version = values.version(text("http"), http)
+            version = values.version(http)
         servers = values.texts(down, "down") if down is not None else ()
         for one in servers:
             if down is not None and one and not re.fullmatch("[^/]+/[^/]+", one):

@@ -75,16 +75,14 @@ def asked_line(case: Case) -> str:
 
 
 def _failure(failure: Failure, hint: str, paint: Paint) -> Iterator[str]:
-    number = f" (request {failure.number})" if failure.number else ""
-    label = failure.label + number
-    got = f"got {failure.got}" if failure.got else "which is not certain"
-    line = f"  {label}: expected {failure.expected}, {got}"
+    line = f"  {failure}"
     if len(line) <= WIDTH:
-        yield printable(line, "  ")
+        yield printable(line.strip(), "  ")
     else:
+        label = str(failure).partition(": expected ")[0]
         yield printable(label, "  ")
         yield from _wrapped(failure.expected, "    expected  ", " " * 14)
-        yield from _wrapped(failure.got or got, "    got       ", " " * 14)
+        yield from _wrapped(failure.got or "it, which is not certain", "    got       ", " " * 14)
     if hint:
         yield from _wrapped(hint, "    ", "    ")
     for unknown in _once(failure.settle):

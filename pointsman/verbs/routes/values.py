@@ -112,26 +112,18 @@ class Values:
 
     def request(self, node: Scalar) -> tuple[str, str, str]:
         """[METHOD] URL [HTTP/VERSION]: the method, the URL, the version or ""."""
-        words = node.value.split()
-        version = ""
-        if len(words) > 1 and words[-1].startswith("HTTP/"):
-            version = self.version(words.pop()[5:], node)
-        method = words.pop(0) if len(words) > 1 else "GET"
-        if len(words) != 1:
-            self.problems.add("a request is [METHOD] URL [HTTP/VERSION]", node.at, "a space in a URL is written %20")
-            return "GET", "/", version
-        if not TOKEN.fullmatch(method):
-            self.problems.add(f"'{shorten(method)}' is no method", node.at)
-        if method != "CONNECT" and not re.match(r"/|\*$|[A-Za-z][A-Za-z0-9+.-]*://", words[0]):
-            hint = f"did you mean '/{shorten(words[0])}' or 'http://{shorten(words[0])}'?"
-            self.problems.add(f"'{shorten(words[0])}' is no URL: it begins with / or http://", node.at, hint)
-        return method, words[0], version
+        try:
+            return request_words(node.value)
+        except RequestError as error:
+            self.problems.add(str(error), node.at, error.hint, error.expected)
+        return "GET", "/", ""
 
-    def version(self, text: str, node: Node) -> str:
-        known = VERSIONS.get(text)
-        if known is None:
-            self.problems.add(f"'{shorten(text)}' is no version of HTTP", node.at, expected="one of: 1.0, 1.1, 2")
-        return known or "1.1"
+    def version(self, node: Node) -> str:
+        try:
+            return http_version(self.text(node, "http"))
+        except RequestError as error:
+            self.problems.add(str(error), node.at, error.hint, error.expected)
+        return "1.1"
 
     # What is expected.
 
@@ -197,6 +189,40 @@ class Values:
             return Share(server, 0, 0, False, node.at)
         least = float(found[1])
         return Share(server, least, float(found[2]) if found[2] else least, bool(found[3]), node.at)
+
+
+class RequestError(ValueError):
+    """A text is no request."""
+
+    def __init__(self, message: str, hint: str = "", expected: str = "") -> None:
+        self.hint = hint
+        self.expected = expected
+        super().__init__(message)
+
+
+def request_words(text: str) -> tuple[str, str, str]:
+    """[METHOD] URL [HTTP/VERSION]: the method, the URL, the version or "". Raises RequestError."""
+    words = text.split()
+    version = ""
+    if len(words) > 1 and words[-1].startswith("HTTP/"):
+        version = http_version(words.pop()[5:])
+    method = words.pop(0) if len(words) > 1 else "GET"
+    if len(words) != 1:
+        raise RequestError("a request is [METHOD] URL [HTTP/VERSION]", "a space in a URL is written %20")
+    if not TOKEN.fullmatch(method):
+        raise RequestError(f"'{shorten(method)}' is no method")
+    url = words[0]
+    if method != "CONNECT" and not re.match(r"/|\*$|[A-Za-z][A-Za-z0-9+.-]*://", url):
+        hint = f"did you mean '/{shorten(url)}' or 'http://{shorten(url)}'?"
+        raise RequestError(f"'{shorten(url)}' is no URL: it begins with / or http://", hint)
+    return method, url, version
+
+
+def http_version(text: str) -> str:
+    known = VERSIONS.get(text)
+    if known is None:
+        raise RequestError(f"'{shorten(text)}' is no version of HTTP", expected="one of: 1.0, 1.1, 2")
+    return known
 
 
 def kind(node: Node) -> str:
