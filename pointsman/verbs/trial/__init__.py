@@ -11,7 +11,11 @@
       told.py        a line about each request, whatever the file says about logs
     echo.py        all servers of the file, in one loop; echo_h2.py: their HTTP/2; checked.py: what health checks meet
     faults.py      what servers do wrong on request
-    page.py        the page of what happened
+    page.py        the page of what happened; page_text.py: its HTML, script and style
+    seen.py        requests and log lines, as far as they are remembered
+    asking.py      `--self-test` and `--once`: requests from here
+    running.py     the processes and sockets of a run, and their end
+    loopback.py    one listening socket for all servers
     sweeper.py     removes what is left when the run is killed
 
 The balancer is a process of its own, so that the run outlives its crash and can tell of it. Its lines keep their

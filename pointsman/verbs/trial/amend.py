@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Final
 
-from pointsman.config.bind import Bind, SocketOwner
+from pointsman.config.bind import Bind, BindParameters, SocketOwner
 from pointsman.config.server_line import ServerLine
 from pointsman.config.setting import Configuration, In, Section, Setting
 from pointsman.core.address import AddressSpec, is_ip
@@ -50,6 +50,7 @@ class Amender:
         self.notices: list[str] = []
         self._places: dict[tuple[str, int], AddressSpec] = {}  # what the file listens at, by host (or path) and port
         self._paths = 0
+        self._secure_servers = False
 
     def run(self) -> None:
         self._choose_ports()
@@ -62,13 +63,18 @@ class Amender:
 
     @property
     def encrypts(self) -> bool:
-        """A client or a server speaks TLS."""
-        return any(one.tls for one in self.listening) or any(one.tls for one in self.servers)
+        """A client, a server or a check speaks TLS."""
+        return self._secure_servers or any(one.tls for one in self.listening)
 
     # Where it listens.
 
     def _choose_ports(self) -> None:
         sections = [section for section in self.configuration.proxies if section.kind & In.FRONT]
+        for section in sections:
+            if section.kind == In.FRONTEND and not section.all(Bind):
+                self.notices.append(f"{section.at}: frontend '{section.name}' has no bind line, and gets one")
+                anywhere = (AddressSpec("inet", "", 80),)
+                section.put(Bind(addresses=anywhere, parameters=BindParameters(), text=":80", at=section.at))
         cut = {id(bind): self._cut(bind) for section in sections for bind in section.all(Bind)}
         wanted = [spec.port or 0 for specs in cut.values() for spec in specs if spec.kind == "inet"]
         taken = (self.order.echo, self.order.checks, self.order.agents)
@@ -159,8 +165,10 @@ class Amender:
             spec = AddressSpec("inet", one.host, self.order.echo)
         tls = parameters.tls
         if tls.ssl or tls.check:
+            self._secure_servers = True
+            verify = "none" if spec is not None and one.kind == "chain" else tls.verify or "required"
             authority = os.path.join(self.order.folder, "ca.pem")
-            tls = replace(tls, ca_file=authority, crl_file=None, verify=tls.verify or "required")
+            tls = replace(tls, ca_file=authority, crl_file=None, verify=verify)
         return replace(
             setting,
             address=spec,

@@ -16,7 +16,7 @@ from pointsman.core.address import is_ip
 from pointsman.core.diagnostics import ConfigError
 from pointsman.core.words import Line, Word
 from pointsman.verbs.trial.material import AUTHORITY, CERTIFICATE, CHAIN, KEY, LIST, REVOKED, Material
-from pointsman.verbs.trial.order import Order
+from pointsman.verbs.trial.order import LOG, Order
 
 HERE: Final = "127.0.0.1"
 DROPPED: Final = {  # of the global section: what needs rights, or a machine of its own
@@ -43,6 +43,7 @@ FILES: Final = frozenset(("file", "lf-file", "errorfile", "-f"))
 MAPPED: Final = re.compile(r"\b(map\w*)\(([^,()]+)")
 NAMED: Final = re.compile(r"(?:sni|hdr[a-z_]*\(host|host_only)", re.IGNORECASE)
 DOMAIN: Final = re.compile(r"(?:\*\.|\.)?[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}")
+PORT: Final = re.compile(r"\b(?:dst_port|fc_dst_port|dst_is_local)\b")
 FILE_ENDINGS: Final = (".lst", ".txt", ".map", ".acl", ".list", ".cfg", ".conf", ".pem", ".lua", ".http")
 
 Change = Callable[[Sequence[Word], Section, Configuration], Sequence[Word] | None]
@@ -57,6 +58,7 @@ class Lines:
         self.left_out: dict[str, list[str]] = {}
         self.quic: list[str] = []
         self.names: dict[str, None] = {}  # host names that rules ask for
+        self.asks_port = ""  # where a rule does
         self.sockets: list[tuple[str, str]] = []  # stats sockets: as the file has them, and where they are
         self._kinds: dict[str, Change] = {
             "bind": self._bind,
@@ -132,7 +134,7 @@ class Lines:
     def _log(self, words: Sequence[Word], section: Section, configuration: Configuration) -> Sequence[Word]:
         if len(words) < 2 or words[1].text == "global" and len(words) == 2:
             return words
-        return [words[0], _word(words[1], os.path.join(self.order.folder, "log")), *words[2:]]
+        return [words[0], _word(words[1], os.path.join(self.order.folder, LOG)), *words[2:]]
 
     def _mailer(self, words: Sequence[Word], section: Section, configuration: Configuration) -> Sequence[Word]:
         return [*words[:2], *[_word(word, f"{HERE}:{self.order.checks}") for word in words[2:3]], *words[3:]]
@@ -225,6 +227,8 @@ class Lines:
             if new != text:
                 changed = list(words) if changed is None else changed
                 changed[index] = _word(word, new)
+        if not self.asks_port and any(PORT.search(word.text) for word in words):
+            self.asks_port = "{}:{}".format(*words[0].source)
         if any(NAMED.search(word.text) for word in words):
             for word in words[1:]:
                 if DOMAIN.fullmatch(word.text) and not word.text.endswith(FILE_ENDINGS):

@@ -2,6 +2,12 @@
 
 import json
 from dataclasses import asdict, dataclass, field
+from typing import Final
+
+LOG: Final = "log"  # names of sockets in the run's folder: the file's own log lines,
+SEEN: Final = "seen"  # a line about each request,
+READY: Final = "ready"  # that it listens,
+RUNTIME: Final = "run.sock"  # the run's own stats socket
 
 
 @dataclass(slots=True)

@@ -27,6 +27,7 @@ from pointsman.config.server_line import ServerLine
 from pointsman.config.setting import Configuration, In, Setting
 from pointsman.core.diagnostics import ConfigError, Diagnostics, Position, Severity
 from pointsman.core.words import Line, Word
+from pointsman.log.events import STDERR
 from pointsman.server.checks.plan import CheckPlan
 from pointsman.server.checks.sections import own_plan
 from pointsman.verbs.trial.amend import Amender, change_settings
@@ -34,17 +35,14 @@ from pointsman.verbs.trial.answers import PROTOCOLS, Unanswerable, protocol_of, 
 from pointsman.verbs.trial.authority import Authority, CertificateError
 from pointsman.verbs.trial.lines import Lines
 from pointsman.verbs.trial.material import Material
-from pointsman.verbs.trial.order import Order, Plan, Standing, read_order
+from pointsman.verbs.trial.order import LOG, READY, RUNTIME, SEEN, Order, Plan, Standing, read_order
 from pointsman.verbs.trial.stand_ins import StandIns
-from pointsman.verbs.trial.told import BothLoggers, telling
+from pointsman.verbs.trial.told import BothLoggers, outlet, telling
 from pointsman.worker.console import Console
 from pointsman.worker.limits import Wanted
 from pointsman.worker.plan import ProcessPlan
 from pointsman.worker.process import run
 
-RUNTIME: Final = "run.sock"  # the run's own stats socket
-SEEN: Final = "seen"  # where lines about requests go
-READY: Final = "ready"  # where it is told that all listens
 PR_SET_PDEATHSIG: Final = 1  # <linux/prctl.h>
 FAILED: Final = 1
 MOST_CONNECTIONS: Final = 2_000
@@ -66,6 +64,7 @@ def main() -> int:
     with os.fdopen(int(sys.argv[1]), "w", encoding="utf-8") as stream:
         stream.write(plan.dump())
     console.quiet = not order.verbose
+    STDERR.quiet = True  # the run shows what is logged
     process = ProcessPlan(
         wanted=Wanted(maxconn=_connections()),
         strict_limits=False,
@@ -129,7 +128,9 @@ class _Trial:
             return None
         self._show(Severity.WARNING if order.verbose else Severity.ALERT)
         if not live.listeners:
-            self.console.alert("No enabled listener found (check for 'bind' directives)")
+            files = ", ".join(order.files)
+            print(f"pointsman try: there is nothing to bring up: no frontend listens in {files}", file=sys.stderr)
+            print("If the configuration consists of several files, name each: -f A -f B", file=sys.stderr)
             return None
         return live, self._plan(live, amender)
 
@@ -204,6 +205,9 @@ class _Trial:
         for frontend in live.frontends:
             told = telling(live.sinks, os.path.join(order.folder, SEEN), frontend.http)
             frontend.logger = BothLoggers(frontend.logger, told)
+        for logger in live.loggers.values():
+            if logger is not None and not logger.outlets:
+                logger.outlets.append(outlet(live.sinks, os.path.join(order.folder, LOG)))
         modes = {backend.name.decode(): backend.http for backend in live.backends}
         for server in amender.servers:
             server.http = modes.get(server.backend, False)
@@ -226,6 +230,10 @@ class _Trial:
         kinds: dict[str, list[str]] = {}
         for path, (kind, _) in self.material.made.items():
             kinds.setdefault("certificates" if kind == "certificate" else "files", []).append(path)
+        if self.lines.asks_port:
+            notices.append(
+                f"rules ask at which port clients came in, and see those of this run: {self.lines.asks_port}"
+            )
         notices += [f"missing {kind} made: {_some(paths)}" for kind, paths in kinds.items()]
         left = [what for what in self.lines.left_out if what]
         if left:

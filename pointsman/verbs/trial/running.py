@@ -27,15 +27,13 @@ from pointsman.verbs.trial.checked import Checked
 from pointsman.verbs.trial.echo import Echo
 from pointsman.verbs.trial.faults import Faults
 from pointsman.verbs.trial.loopback import Loopback
-from pointsman.verbs.trial.order import Order, Plan, Standing, read_plan
-from pointsman.verbs.trial.program import READY, RUNTIME, SEEN
+from pointsman.verbs.trial.order import LOG, READY, RUNTIME, SEEN, Order, Plan, Standing, read_plan
 from pointsman.verbs.trial.sweeper import Sweeper
 
 START: Final = 120.0  # s in which a balancer is up; a file with thousands of servers takes a few
 AT_ONCE: Final = 3.0  # s in which it ends
 LONGEST_PATH: Final = 60  # characters of the folder: names of sockets have 107 with what stands behind it
 SIZE: Final = 65_536
-LOG: Final = "log"
 MOST_MINTED: Final = 200
 
 

@@ -3,6 +3,7 @@
 A frontend that logs has its own lines shown. For one that does not there is a line of the run's.
 """
 
+import re
 import time
 from collections import deque
 from dataclasses import asdict, dataclass
@@ -11,6 +12,7 @@ from typing import Final
 from pointsman.verbs.trial.running import Running
 
 MOST: Final = 500  # requests and lines that are remembered
+OWN_CHANGE: Final = re.compile(r" : (?:IP|port) changed from .* by 'stats socket command'$")  # a fault: see Running
 FIELDS: Final = 13  # of a line of told.py
 
 
@@ -44,6 +46,8 @@ class Seen:
 
     def line(self, text: str) -> None:
         """One that the file itself has logged."""
+        if OWN_CHANGE.search(text):
+            return
         self.number += 1
         self.lines.append((self.number, text))
         if not self.quiet:

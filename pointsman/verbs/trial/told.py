@@ -52,11 +52,15 @@ class BothLoggers(Logger):
         self.told.flush()
 
 
-def telling(sinks: SinkSet, path: str, http: bool) -> Logger:
-    """The logger of the run for a frontend."""
+def outlet(sinks: SinkSet, path: str) -> LoggerTarget:
+    """A socket in the run's folder."""
     address = AddressSpec("unix", path, datagram=True)
     target = LogTarget(address=address, length=LENGTH, syntax=Syntax.RAW, level=DEBUG)
-    outlet = LoggerTarget(target, sinks.sink(address), Heading(Syntax.RAW, 0, b"", None))
+    return LoggerTarget(target, sinks.sink(address), Heading(Syntax.RAW, 0, b"", None))
+
+
+def telling(sinks: SinkSet, path: str, http: bool) -> Logger:
+    """The logger of the run for a frontend."""
     word = Word(HTTP if http else TCP, Position(path, 0))
     line = parse_format(word, Where.LOG, merge_spaces=False)
-    return Logger([outlet], line.line)
+    return Logger([outlet(sinks, path)], line.line)
