@@ -98,6 +98,14 @@ def test_the_manual_page_has_every_option() -> None:
     assert len(options) > 30 and options <= listed, options - listed
 
 
+def test_the_manual_page_names_each_verb() -> None:
+    from pointsman.verbs import VERBS  # noqa: PLC0415
+
+    told = MANUAL.partition(".SH VERBS\n")[2].partition(".SH ")[0]
+    for verb in VERBS:
+        assert re.search(rf'(?m)^\.BI "{verb} ', told), verb
+
+
 def test_the_manual_page_is_sound() -> None:
     """man prints it without a complaint, where it is installed."""
     try:
@@ -112,4 +120,4 @@ def test_the_manual_page_is_sound() -> None:
         done = None
     assert done is None or (done.returncode, done.stderr) == (0, "")
     requests = set(re.findall(r"(?m)^\.([A-Za-z\\]+)", MANUAL))
-    assert requests <= {"TH", "SH", "SS", "TP", "B", "BI", "BR", "RB", "RI", "IR", "I", "\\"}
+    assert requests <= {"TH", "SH", "SS", "TP", "B", "BI", "BR", "RB", "RI", "IR", "I", "PP", "\\"}

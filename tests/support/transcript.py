@@ -13,6 +13,8 @@ A page is followed as its reader would follow it, from top to bottom, in one fol
     1
     ```
 
+A page that shows first what it can do names the file that it shows later: ```console below="haproxy.cfg".
+
 A command may go on in lines behind "> ", or behind one that ends in a backslash. Each is run by a shell of its own:
 only `$?` passes from one to the next. `pointsman` and `python` are those of the test, COLUMNS is 80, and what is
 printed goes to no terminal. Blanks at the ends of lines do not count. A block whose language is not `console` is
@@ -45,6 +47,7 @@ from support.stock import forked
 _PATIENCE = 60.0  # s that a command may take
 _FENCE = re.compile(r"^(`{3,})\s*([\w-]*)\s*(.*)$")
 _TITLE = re.compile(r'\btitle="([^"]+)"')
+_BELOW = re.compile(r'\bbelow="([^"]+)"')
 _SHELL = re.compile(r"[|&;<>()$`*#~\\\n]|^\w+=")  # what a shell has to see, outside of single quotes
 _ANY = "..."
 
@@ -76,6 +79,7 @@ def transcripts(page: Path) -> list[Case]:
     """The cases of a page, in their order."""
     cases: list[Case] = []
     files: dict[str, str] = {}
+    early: list[tuple[Case, str]] = []  # cases that want a file of further below
     lines = page.read_text(encoding="utf-8").splitlines()
     number = 0
     while number < len(lines):
@@ -89,10 +93,15 @@ def transcripts(page: Path) -> list[Case]:
         title = _TITLE.search(opening[3])
         if title:
             files[title[1]] = "".join(f"{line}\n" for line in lines[start:number])
+            for case, name in early:
+                if name == title[1]:
+                    case.files.setdefault(name, files[name])
         elif opening[2] == "console":
             cases.append(Case(page, start, _commands(lines[start:number], start + 1), files))
             files = {}
+            early += [(cases[-1], name) for name in _BELOW.findall(opening[3])]
         number += 1
+    assert all(name in case.files for case, name in early), "a file of further below is not there"
     return cases
 
 

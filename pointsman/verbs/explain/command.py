@@ -86,7 +86,10 @@ def main(words: Sequence[str]) -> int:
     """The exit status."""
     if "--log" in words or any(word.startswith("--log=") for word in words):
         return _explain_logs(words)
-    options = arguments().parse_intermixed_args(list(words))
+    try:
+        options = arguments().parse_intermixed_args(list(words))
+    except SystemExit as end:  # help, or an option that there is not
+        return WRONG if end.code else OK
     try:
         asked = asked_of(options)
         if not options.files:

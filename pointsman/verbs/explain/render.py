@@ -273,7 +273,7 @@ def _messages(explanation: Explanation, terminal: Terminal) -> Iterator[str]:
     if explanation.response and not _is_bytes(explanation):
         title = "the response as the client would get it"
         if explanation.body_from == "server":
-            title += f", if the server answers {explanation.asked.answer.status} (--status, --answer-header)"
+            title += f", if the server answers {explanation.asked.answer.status}"
         yield from _message(title, explanation.response, terminal)
     if explanation.log_line:
         yield from _message("the log line", (explanation.log_line,), terminal)

@@ -124,7 +124,7 @@ def _ran(step: Step, stage: Stage, marks: Marks) -> Node:
     if step.condition is not None:
         details += _condition(step.condition, step.negated, marks)
     for sample in step.samples:
-        details.append(row(Piece(safe(sample.text), "name"), *_sample(sample)))
+        details += _sample(sample)
     if step.diff is not None:
         details += _diff(step.diff)
     for name, value in step.variables:
@@ -151,12 +151,16 @@ def _mark(step: Step, marks: Marks) -> Piece:
     return marks.end if step.verdict in ENDING else marks.yes
 
 
-def _sample(sample: SampleRecord) -> Iterator[Piece]:
+def _sample(sample: SampleRecord) -> Iterator[Row]:
+    """Its value; where converters have made it, also how."""
+    value = shorten(safe(quoted(sample.value, sample.type)), VALUE)
+    yield row(Piece(safe(sample.text), "name"), Piece(f" = {value}"), indent=2)
     steps = steps_of(sample)
-    yield Piece(" = " + shorten(safe(steps[0][1]), VALUE))
-    for source, value in steps[1:]:
-        yield Piece(f" -> {safe(source)} ", "dim")
-        yield piece(shorten(safe(value), VALUE))
+    if len(steps) > 1:
+        pieces = [Piece("  " + shorten(safe(steps[0][1]), VALUE), "dim")]
+        for source, came in steps[1:]:
+            pieces.append(Piece(f" -> {safe(source)}: {shorten(safe(came), VALUE)}", "dim"))
+        yield row(*pieces, indent=4)
 
 
 def _diff(diff: HeadDiff) -> Iterator[Row]:

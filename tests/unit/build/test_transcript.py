@@ -133,3 +133,14 @@ def test_a_transcript_begins_with_a_command(tmp_path: Path) -> None:
     page.write_text("```console\nno command\n```\n")
     with pytest.raises(AssertionError, match="line 2: a transcript begins with a command"):
         transcripts(page)
+
+
+def test_a_file_may_stand_below(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    text = '```console below="a.txt"\n$ cat a.txt\nfirst\n```\n```text title="a.txt"\nfirst\n```\n'
+    page.write_text(text + '```text title="a.txt"\nsecond\n```\n```console\n$ cat a.txt\nsecond\n```\n')
+    for case in transcripts(page):
+        check(case, tmp_path)
+    page.write_text(text.replace("title", "name"))
+    with pytest.raises(AssertionError, match="further below"):
+        transcripts(page)

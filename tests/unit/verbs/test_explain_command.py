@@ -226,11 +226,11 @@ def test_log_lines_are_another_command(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     os.environ["COLUMNS"] = "80"
-    with pytest.raises(SystemExit) as end:
-        main(["explain", "--help"])
-    assert end.value.code == 0
+    assert main(["explain", "--help"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("usage: pointsman explain -f FILE [METHOD] URL") and max(map(len, out.splitlines())) <= 80
+    assert main(["explain", "/", "--dwon", "a/b"]) == 2
+    assert "unrecognized arguments: --dwon" in capsys.readouterr().err
 
 
 def test_nobody_is_asked_for_a_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

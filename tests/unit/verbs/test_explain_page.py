@@ -231,8 +231,8 @@ def test_what_is_not_known_is_shown_both_ways() -> None:
     start = text.index("not known here, so the answer may be another one:")
     assert text[start + 1 : start + 4] == [
         "  sc_http_req_rate(0): a rate; taken for 0                        haproxy.cfg:11",
-        "      with 21: denied: 429                                        haproxy.cfg:11",
-        "      settle it: --set 'sc_http_req_rate(0)=21'",
+        "    with 21: denied: 429                                          haproxy.cfg:11",
+        "    to say what it is: --set 'sc_http_req_rate(0)=21'",
     ]
 
 
@@ -300,8 +300,8 @@ def test_converters_are_a_chain() -> None:
     )
     step = replace(RULES.steps[1], samples=(of_map,), diff=None, variables=(), captures=(), notes=())
     text = "\n".join(lines(replace(TO_SERVER, stages=(replace(RULES, steps=(step,)),))))
-    assert 'hdr(host),lower,map(hosts.map) = "SHOP" -> lower "shop" -> map' in text
-    assert '(hosts.map:3) "app"' in text
+    assert '     hdr(host),lower,map(hosts.map) = "app"\n' in text
+    assert '       "SHOP" -> lower: "shop" -> map (hosts.map:3): "app"\n' in text
 
 
 # Whatever it holds
