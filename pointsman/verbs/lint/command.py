@@ -118,20 +118,25 @@ def _lint(paths: Sequence[str], choice: Choice, asked: argparse.Namespace) -> in
     def look(texts: dict[str, Text]) -> Subject:
         return examine(paths, texts, resolves=asked.resolve)
 
-    result = fix_all(before, look, choice) if asked.fix or asked.diff else lint(look(before), choice)
-    out = sys.stdout
+    result = fix_all(before, look, choice, level) if asked.fix or asked.diff else lint(look(before), choice)
     if asked.diff:
-        shown = render.diff(before, result.texts)
-        if shown:
-            print(shown)
-        out = sys.stderr if shown else out
-    elif asked.fix:
+        return _show_diff(before, result, level)
+    if asked.fix:
         failed = _write(before, result)
         if failed:
             return _usage(failed)
-        out = sys.stderr if STDIN in paths else out
-    _show(result, level, asked.format, out is sys.stderr)
+    _show(result, level, asked.format, asked.fix and STDIN in paths)
     return FOUND if any(one.level >= level for one in result.reports) else OK
+
+
+def _show_diff(before: dict[str, Text], result: Result, level: Level) -> int:
+    """Only what --fix would change; what it leaves alone is counted."""
+    shown = render.diff(before, result.texts)
+    if shown:
+        print(shown, flush=True)
+    left = sum(1 for one in result.reports if one.level >= level)
+    print(render.of_diff(len(result.fixed), left), file=sys.stderr)
+    return FOUND if shown or left else OK
 
 
 def _show(result: Result, level: Level, form: str, beside: bool) -> None:

@@ -167,7 +167,7 @@ def _about_ignores(subject: Subject, ignores: dict[str, list[Ignore]], choice: C
             elif not one.used and (not choice.only or one.name in choice.only):
                 message = f"nothing of '{one.name}' is found here"
                 fix = _without(file, one, text) if one.only else None
-                reports.append(Report(USELESS, Level.WARNING, at, message, "remove the comment", "", fix))
+                reports.append(Report(USELESS, Level.WARNING, at, message, "", "", fix))
     return reports
 
 
@@ -183,13 +183,18 @@ def _without(file: str, ignore: Ignore, text: Text) -> Fix:
 Examine = Callable[[dict[str, Text]], Subject]
 
 
-def fix_all(texts: dict[str, Text], examine: Examine, choice: Choice) -> Result:
-    """Fix what can be fixed, and lint what comes of it. Nothing is written. What loaded loads, and no alert is new."""
+def fix_all(texts: dict[str, Text], examine: Examine, choice: Choice, level: Level = Level.INFO) -> Result:
+    """Fix what can be fixed, of that level or above, and lint what comes of it. Nothing is written.
+
+    What loaded loads, and no alert is new.
+    """
     result = lint(examine(texts), choice)
     done: list[Report] = []
     refused: set[tuple[str, str]] = set()
     for _ in range(ROUNDS):
-        wanted = [one for one in result.reports if one.fix is not None and _key(one) not in refused]
+        wanted = [
+            one for one in result.reports if one.fix is not None and one.level >= level and _key(one) not in refused
+        ]
         chosen = compatible([one.fix for one in wanted if one.fix is not None])
         taken = [one for one in wanted if any(one.fix is fix for fix in chosen)]
         if not taken:

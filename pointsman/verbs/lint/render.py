@@ -99,7 +99,8 @@ def summary(result: Result, level: Level) -> str:
     lines.append(said)
     fixable = sum(1 for one in shown if one.fix is not None)
     if fixable:
-        lines.append(f"{fixable} of them can be fixed: --diff shows how, --fix does it.")
+        which = "It" if len(shown) == 1 else "All of them" if fixable == len(shown) else f"{fixable} of them"
+        lines.append(f"{which} can be fixed: --diff shows how, --fix does it.")
     if hidden:
         word = "are" if hidden != 1 else "is"
         lines.append(f"{_plural(hidden, 'more finding')} {word} below level {level.name.lower()} (--level info).")
@@ -210,6 +211,12 @@ def diff(before: dict[str, Text], after: dict[str, Text]) -> str:
         for line in difflib.unified_diff(old.lines, new.lines, name, name, lineterm=""):
             parts.append(line.rstrip("\r").encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))
     return "\n".join(parts)
+
+
+def of_diff(fixed: int, left: int) -> str:
+    """What stands below a diff."""
+    said = f"{_plural(fixed, 'finding')} would be fixed" if fixed else "nothing can be fixed"
+    return f"{said}, {left} would remain." if left else f"{said}."
 
 
 def explanation(rule: Rule) -> str:

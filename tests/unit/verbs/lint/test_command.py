@@ -109,10 +109,16 @@ def test_stdin_is_a_file_and_its_fixed_text_goes_to_stdout(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(UNUSED.encode())))
-    assert main(["-f", "-", "--diff"]) == 0
+    assert main(["-f", "-", "--diff"]) == 1
     seen = capsys.readouterr()
     assert "-    acl old path_beg /old   # since 2019\n+    # since 2019\n" in seen.out
-    assert "1 finding fixed." in seen.err
+    assert seen.err == "1 finding would be fixed.\n"
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(UNUSED.encode())))
+    out = io.TextIOWrapper(io.BytesIO(), write_through=True)
+    monkeypatch.setattr(sys, "stdout", out)
+    assert main(["-f", "-", "--fix"]) == 0
+    out.seek(0)
+    assert out.read() == GOOD.replace("    default_backend", "    # since 2019\n    default_backend")
 
 
 def test_fixes_are_written_and_keep_comments_and_ends_of_lines(
@@ -132,7 +138,7 @@ def test_fixes_are_written_and_keep_comments_and_ends_of_lines(
 
 def test_a_diff_changes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write(folder, UNUSED)
-    assert main(["-f", "haproxy.cfg", "--fix", "--diff"]) == 0
+    assert main(["-f", "haproxy.cfg", "--fix", "--diff"]) == 1
     assert path.read_text() == UNUSED
     assert capsys.readouterr().out.startswith("--- haproxy.cfg\n+++ haproxy.cfg\n@@")
 

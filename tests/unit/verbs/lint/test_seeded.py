@@ -1,5 +1,5 @@
-"""A file with more than thirty seeded mistakes: one run finds all of them, each on its line, and nothing else; fixes leave
-a file that loads, with its comments, and a second run of them changes nothing."""
+"""A file with more than thirty seeded mistakes: one run finds all of them, each on its line, and nothing else; fixes
+leave a file that loads, with its comments, and a second run of them changes nothing."""
 
 import re
 
@@ -145,7 +145,7 @@ def test_one_run_finds_every_seeded_mistake_on_its_line() -> None:
 
 
 def test_fixes_leave_a_file_that_loads_and_keep_the_rest() -> None:
-    text, seeded = read()
+    text, _ = read()
     text = text.replace("blance roundrobin", "# roundrobin").replace("default_backend ap\n", "default_backend app\n")
     text = text.replace("path_beg /unused", "path_beg /unused  # for later")
     before = {FILE: Text(FILE, text.encode())}
