@@ -37,18 +37,14 @@ def routes_of(section: Section) -> list[Entry]:
     before: list[Entry] = []
     if section.kind & In.FRONT:
         for rule_set in (TCP_CONNECTION, TCP_SESSION, TCP_CONTENT, HTTP_REQUEST):
-            before += [
-                Entry(
-                    one.setting,
-                    one.condition,
-                    one.negated,
-                    one.ends and not _passes(one),
-                    one.writes,
-                    told=False,
-                )
-                for one in entries_of(section, rule_set)
-            ]
-    return before + [Entry(one, one.condition, one.negated, True) for one in section.all(UseBackendLine)]
+            passed = False  # what a rule has let pass, none behind it keeps from the routes
+            for one in entries_of(section, rule_set):
+                passed = passed or _passes(one)
+                ends_all = one.ends and not passed
+                before.append(Entry(one.setting, one.condition, one.negated, ends_all, one.writes, told=False))
+    for line in section.all(UseBackendLine):  # of a computed name there may be no backend: then the next line counts
+        before.append(Entry(line, line.condition, line.negated, line.format is None))
+    return before
 
 
 def _passes(entry: Entry) -> bool:
@@ -58,4 +54,4 @@ def _passes(entry: Entry) -> bool:
 
 def choices_of(section: Section) -> list[Entry]:
     """use-server lines."""
-    return [Entry(one, one.condition, one.negated, True) for one in section.all(UseServerLine)]
+    return [Entry(one, one.condition, one.negated, one.format is None) for one in section.all(UseServerLine)]

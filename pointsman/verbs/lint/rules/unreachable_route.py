@@ -37,6 +37,9 @@ frontend www
     bind :80
     acl api path_beg /api
     acl v2 path_beg /api/v2
+    http-request allow if { src 192.0.2.0/24 }
+    http-request deny if { path_beg /admin }
+    use_backend api2 if { path_beg /admin/tools }
     use_backend api2 if v2
     use_backend api if api
     use_backend app if { hdr(host) -i www.example.com } { path /x }
