@@ -15,6 +15,7 @@ from pointsman.verbs.logs.page import reading_data, show_reading
 from pointsman.verbs.logs.reader import Reader
 from pointsman.verbs.logs.reading import read_meaning
 from pointsman.verbs.logs.text import paper_for
+from pointsman.verbs.terminal import write
 
 OK: Final = 0
 FAILED: Final = 1
@@ -99,16 +100,12 @@ def _one(line: bytes, reader: Reader, configured: Configured | None, options: ar
         return OK
     paper = paper_for(sys.stdout)
     show_reading(reading, paper)
-    paper.show(sys.stdout)
+    paper.show()
     return OK
 
 
 def _print_json(data: object) -> None:
-    try:
-        sys.stdout.write(json.dumps(data, indent=2) + "\n")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # nothing is left for Python to write at its end
+    write([json.dumps(data, indent=2)])
 
 
 def _stream(
@@ -137,7 +134,7 @@ def _stream(
     else:
         paper = paper_for(sys.stdout)
         show_summary(summary, name, paper)
-        paper.show(sys.stdout)
+        paper.show()
     return OK if summary.read else FAILED
 
 

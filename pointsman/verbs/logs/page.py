@@ -4,7 +4,7 @@ from typing import Final
 
 from pointsman.verbs.logs.letters import is_normal
 from pointsman.verbs.logs.reading import Letters, Reading, duration
-from pointsman.verbs.logs.text import BOLD, GREEN, RED, Paper
+from pointsman.verbs.logs.text import Paper
 from pointsman.verbs.logs.times import TOTALS, Timers
 
 BAR: Final = 24
@@ -16,7 +16,7 @@ def show_reading(reading: Reading, paper: Paper) -> None:
     if reading.letters is not None:
         bad = not is_normal(reading.letters.text)
     if reading.headline:
-        paper.paragraph(reading.headline, code=f"{BOLD};{RED}" if bad else f"{BOLD};{GREEN}")
+        paper.paragraph(reading.headline, colour="bad" if bad else "good")
     if entry.event is not None:
         _event(reading, paper)
         _heading(reading, paper)
@@ -75,26 +75,14 @@ def _timers(timers: Timers, paper: Paper) -> None:
     for name, ms, span in rows:
         bar = paper.bar(span.start, ms or 0, max(total, sum(one.ms or 0 for one in timers.spans)), BAR, span.open)
         note = ", cut off" if span.open else " (worked out)" if span.derived and ms else ""
-        _wrapped(f"  {name}  {_milliseconds(ms):>{width}}  {bar}  ", span.meaning + note, paper)
+        paper.beside(f"  {name}  {_milliseconds(ms):>{width}}  {bar}  ", span.meaning + note)
     if timers.unreached:
         paper.lines.append(f"  {', '.join(timers.unreached)}: not reached (-1)")
     if timers.total is not None:
         head = f"  {timers.total_name}  {('+' if timers.marked else '') + _milliseconds(timers.total):>{width}}  "
-        _wrapped(head + " " * BAR + "  ", TOTALS[timers.total_name], paper)
+        paper.beside(head + " " * BAR + "  ", TOTALS[timers.total_name])
     for name, ms in timers.others:
-        _wrapped(f"  {name}  {_milliseconds(ms):>{width}}  " + " " * BAR + "  ", TOTALS[name], paper)
-
-
-def _wrapped(head: str, text: str, paper: Paper) -> None:
-    room = 80 - len(head)
-    line = ""
-    for word in text.split():
-        if line and len(line) + 1 + len(word) > room:
-            paper.lines.append((head + line).rstrip())
-            head, line = " " * len(head), word
-        else:
-            line = f"{line} {word}" if line else word
-    paper.lines.append((head + line).rstrip())
+        paper.beside(f"  {name}  {_milliseconds(ms):>{width}}  " + " " * BAR + "  ", TOTALS[name])
 
 
 def _milliseconds(ms: int | None) -> str:

@@ -8,7 +8,7 @@ from pointsman.verbs.logs.letters import ending_of, is_normal, persistence_of
 from pointsman.verbs.logs.reading import duration
 from pointsman.verbs.logs.sketch import Sketch
 from pointsman.verbs.logs.summary import Row, Summary
-from pointsman.verbs.logs.text import RED, Paper, clean
+from pointsman.verbs.logs.text import Paper, cut
 from pointsman.verbs.logs.times import MEANING, TOTALS
 
 CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx", "none")
@@ -30,7 +30,7 @@ def show_summary(summary: Summary, name: str, paper: Paper) -> None:
     if summary.unread:
         paper.title(f"Not read: {summary.unread:,} {'line' if summary.unread == 1 else 'lines'}")
         for number, text in summary.examples:
-            paper.lines.append(f"  line {number}: {_cut(text, 66 - len(str(number)))}")
+            paper.lines.append(f"  line {number}: {cut(text, 66 - len(str(number)))}")
         if not summary.reader.given:
             paper.paragraph("Lines of a log-format of your own are read with -f haproxy.cfg.", 2)
 
@@ -43,7 +43,7 @@ def _head(summary: Summary, name: str, paper: Paper) -> None:
     for route in summary.routes:
         titles[route.form.title] += route.lines
     for title, count in titles.most_common():
-        paper.lines.append(f"  {count:>11,}  {clean(title)}")
+        paper.lines.append(f"  {count:>11,}  {cut(title, 64)}")
     if messages := sum(summary.events.values()):
         paper.lines.append(f"  {messages:>11,}  {'message' if messages == 1 else 'messages'}")
 
@@ -78,20 +78,15 @@ def _letters(summary: Summary, paper: Paper) -> None:
         return
     paper.title("How they ended (manual 8.5)")
     for letters, count in counted.most_common(summary.top):
-        head = f"  {_cut(letters, 8):<2} {count:>11,} {_share(count, total):>7}  "
-        lines = _fold(ending_of(letters).meaning, 80 - len(head))
-        code = "" if is_normal(letters) else RED
-        paper.lines.append(paper.paint(head, code) + lines[0])
-        paper.lines += [" " * len(head) + line for line in lines[1:]]
+        head = f"  {cut(letters, 8):<2} {count:>11,} {_share(count, total):>7}  "
+        paper.beside(head, ending_of(letters).meaning, colour="" if is_normal(letters) else "bad")
     _more(len(counted) - summary.top, paper)
     cookies = summary.letters(2, 4)
     if set(cookies) - {"--"}:
         paper.title("Persistence cookies")
         for letters, count in cookies.most_common(summary.top):
-            head = f"  {clean(letters):<2} {count:>11,} {_share(count, sum(cookies.values())):>7}  "
-            lines = _fold(persistence_of(letters), 80 - len(head))
-            paper.lines.append(head + lines[0])
-            paper.lines += [" " * len(head) + line for line in lines[1:]]
+            head = f"  {cut(letters, 8):<2} {count:>11,} {_share(count, sum(cookies.values())):>7}  "
+            paper.beside(head, persistence_of(letters))
 
 
 def status_classes(summary: Summary) -> Counter[str]:
@@ -112,13 +107,12 @@ def _statuses(summary: Summary, paper: Paper) -> None:
         count = classes[name]
         if count:
             inside = ", ".join(
-                f"{clean(status)}: {number:,}"
+                f"{status}: {number:,}"
                 for status, number in statuses.most_common()
                 if status.startswith(name[0]) or (name == "none" and status == "-1")
             )
             head = f"  {name:<4} {count:>9,} {_share(count, total):>7}  "
-            lines = _fold(inside, 80 - len(head))
-            paper.lines += [head + lines[0], *[" " * len(head) + line for line in lines[1:]]]
+            paper.beside(head, inside)
 
 
 def _timers(summary: Summary, paper: Paper) -> None:
@@ -129,8 +123,7 @@ def _timers(summary: Summary, paper: Paper) -> None:
     paper.lines.append(f"  {'':<2} {'p50':>8} {'p95':>8} {'max':>9} {'never':>9}")
     for name, sketch in timers.items():
         row = f"  {name:<2} {_ms(sketch, 50):>8} {_ms(sketch, 95):>8} {sketch.greatest:>9,} {sketch.unfinished:>9,}  "
-        lines = _fold(MEANING.get(name) or TOTALS.get(name, ""), 80 - len(row))
-        paper.lines += [row + lines[0], *[" " * len(row) + line for line in lines[1:]]]
+        paper.beside(row, MEANING.get(name) or TOTALS.get(name, ""))
     paper.paragraph("p50, p95: half, and 95 of 100, took no longer (from 1 s on to three digits).", 2)
 
 
@@ -146,10 +139,10 @@ def _servers(summary: Summary, paper: Paper) -> None:
     for row in rows[: summary.top]:
         sketch = row.sketches.get(timer, Sketch())
         errors = row.errors()
-        head = f"  {_cut(f'{row.backend}/{row.server}', 30):<30} {row.lines:>9,}"
+        head = f"  {cut(f'{row.backend}/{row.server}', 30):<30} {row.lines:>9,}"
         text = f"{errors:>9,}"
         tail = f"     {_ms(sketch, 50):>6} {_ms(sketch, 95):>7} {sketch.greatest:>8,}"
-        paper.lines.append(head + (paper.paint(text, RED) if errors else text) + tail)
+        paper.lines.append(head + (paper.paint(text, "bad") if errors else text) + tail)
     _more(len(rows) - summary.top, paper)
 
 
@@ -172,7 +165,7 @@ def _slowest(summary: Summary, paper: Paper) -> None:
         server = f"{entry.get('b')}/{entry.get('s')}" if entry.get("b") else ""
         what = entry.get("r") or f"{entry.get('HM')} {entry.get('HU')}".strip() or entry.get("ci")
         text = " ".join(part for part in (state, entry.get("ST"), server, what) if part)
-        paper.lines.append(f"  {total:>9,} ms  line {-number:<8} {_cut(text, 50)}")
+        paper.lines.append(f"  {total:>9,} ms  line {-number:<8} {cut(text, 50)}")
 
 
 def _events(summary: Summary, paper: Paper) -> None:
@@ -180,8 +173,7 @@ def _events(summary: Summary, paper: Paper) -> None:
         return
     paper.title("Messages")
     for (_, headline), count in summary.events.most_common(summary.top):
-        lines = _fold(headline, 66)
-        paper.lines += [f"  {count:>9,}  {lines[0]}", *[" " * 13 + line for line in lines[1:]]]
+        paper.beside(f"  {count:>9,}  ", headline)
     _more(len(summary.events) - summary.top, paper)
 
 
@@ -272,21 +264,6 @@ def _share(count: int, total: int) -> str:
 def _ms(sketch: Sketch, percent: int) -> str:
     found = sketch.percentile(percent)
     return "-" if found is None else f"{found:,}"
-
-
-def _cut(text: str, width: int) -> str:
-    text = clean(text)
-    return text if len(text) <= width else text[: width - 3] + "..."
-
-
-def _fold(text: str, width: int) -> list[str]:
-    lines = [""]
-    for word in clean(text).split():
-        if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
-            lines.append(word)
-        else:
-            lines[-1] = f"{lines[-1]} {word}" if lines[-1] else word
-    return lines
 
 
 # JSON.

@@ -1,81 +1,82 @@
-"""Text for a terminal: 80 columns, colour on request, and nothing that a terminal would take for a command."""
+"""Pages about log lines: titles, paragraphs, rows of two columns and bars, in 80 columns of a terminal.
 
-import os
-import sys
-import textwrap
+What stands in lines is made safe for a terminal when it is put on a page: whoever sends requests writes it.
+"""
+
 from collections.abc import Sequence
 from typing import Final, TextIO
 
-WIDTH: Final = 80
-BOLD: Final = "1"
-RED: Final = "31"
-YELLOW: Final = "33"
-GREEN: Final = "32"
-DIM: Final = "2"
+from pointsman.verbs.terminal import WIDTH, Piece, Terminal, columns, head, safe, shorten, write
+
+LABEL: Final = 24  # columns of a label; a longer one has a line of its own
 
 
-def clean(text: str) -> str:
-    """Control characters, and bytes that are no text, as "\\x1b": a log line is written by whoever sends requests."""
-    if text.isprintable():
-        return text
-    return "".join([one if one.isprintable() else _shown(one) for one in text])
+def fold(text: str, room: int) -> list[str]:
+    """The text, made safe, in lines by its words; at least one."""
+    lines = [""]
+    for word in safe(text).split(" "):
+        while word:
+            line = f"{lines[-1]} {word}" if lines[-1] else word
+            if columns(line) <= room:
+                lines[-1] = line
+                break
+            if lines[-1]:
+                lines.append("")
+                continue
+            part = head(word, room) or word[:1]  # a word that is longer than a line
+            lines[-1] = part
+            word = word[len(part) :]
+    return lines
 
 
-def _shown(character: str) -> str:
-    number = ord(character)
-    if 0xDC80 <= number <= 0xDCFF:  # a byte that is no UTF-8 (surrogateescape)
-        return f"\\x{number - 0xDC00:02x}"
-    return character.encode("unicode_escape", "replace").decode("ascii")
+def cut(text: str, room: int) -> str:
+    """The text, made safe, or its beginning with "..."."""
+    return shorten(safe(text), room)
 
 
 class Paper:
     """Lines of a page, as they are written."""
 
-    def __init__(self, colour: bool = False, blocks: bool = True) -> None:
+    def __init__(self, terminal: Terminal) -> None:
         self.lines: list[str] = []
-        self.colour = colour
-        self.blocks = blocks  # the terminal has block characters
+        self.terminal = terminal
 
-    def paint(self, text: str, code: str) -> str:
-        return f"\x1b[{code}m{text}\x1b[0m" if self.colour and text else text
+    def paint(self, text: str, colour: str) -> str:
+        """`colour`: "strong", "bad", "good" (terminal.py)."""
+        return self.terminal.line([Piece(text, colour)])
+
+    def title(self, text: str) -> None:
+        self.blank()
+        self.lines.append(self.paint(safe(text), "strong"))
 
     def blank(self) -> None:
         if self.lines and self.lines[-1]:
             self.lines.append("")
 
-    def title(self, text: str) -> None:
-        self.blank()
-        self.lines.append(self.paint(clean(text), BOLD))
-
-    def paragraph(self, text: str, indent: int = 0, hanging: int = 0, code: str = "") -> None:
+    def paragraph(self, text: str, indent: int = 0, hanging: int = 0, colour: str = "") -> None:
         """`hanging`: how much further the second line and those behind it begin."""
-        room = textwrap.wrap(
-            clean(text),
-            WIDTH,
-            initial_indent=" " * indent,
-            subsequent_indent=" " * (indent + hanging),
-            break_on_hyphens=False,
-        )
-        self.lines += [self.paint(line, code) for line in room]
+        self.beside(" " * indent, text, colour=colour, hanging=hanging)
 
-    def bullets(self, texts: Sequence[str], indent: int = 2, mark: str = "-") -> None:
+    def beside(self, before: str, text: str, *, colour: str = "", hanging: int = 0) -> None:
+        """A text beside what stands before it, which is safe; further lines begin below the text."""
+        width = columns(before)
+        lines = fold(text, WIDTH - width - hanging)
+        self.lines.append((before + self.paint(lines[0], colour)).rstrip())
+        self.lines += [" " * (width + hanging) + self.paint(line, colour) for line in lines[1:]]
+
+    def bullets(self, texts: Sequence[str], indent: int = 2) -> None:
         for text in texts:
-            self.paragraph(f"{mark} {text}", indent, 2)
+            self.beside(" " * indent + "- ", text)
 
     def rows(self, rows: Sequence[tuple[str, str]], indent: int = 2) -> None:
         """Labels and texts in two columns."""
-        if not rows:
-            return
-        width = min(max(len(clean(label)) for label, _ in rows), 24)
-        for label, text in rows:
-            label, text = clean(label), clean(text)
-            if len(label) > width:
-                self.lines.append(" " * indent + label)
+        labels = [safe(label) for label, _ in rows]
+        width = min(max(map(columns, labels), default=0), LABEL)
+        for label, (_, text) in zip(labels, rows, strict=True):
+            if columns(label) > width:
+                self.lines.append(" " * indent + cut(label, WIDTH - indent))
                 label = ""
-            head = f"{' ' * indent}{label:<{width}}  "
-            wrapped = textwrap.wrap(text, WIDTH - len(head), break_on_hyphens=False) or [""]
-            self.lines.append((head + wrapped[0]).rstrip())
-            self.lines += [" " * len(head) + line for line in wrapped[1:]]
+            self.beside(f"{' ' * indent}{label}{' ' * (width - columns(label))}  ", text)
 
     def bar(self, start: int, length: int, total: int, width: int, faint: bool = False) -> str:
         """Where a part of a total lies; something is there for all that is not 0."""
@@ -83,27 +84,12 @@ class Paper:
             return " " * width
         first = min(start * width // total, width - 1)
         last = min(max((start + length) * width // total, first + 1), width)
-        mark = ("░" if faint else "█") if self.blocks else ("." if faint else "#")
+        mark = ("░" if faint else "█") if self.terminal.unicode else ("." if faint else "#")
         return (" " * first + mark * (last - first)).ljust(width)
 
-    def show(self, stream: TextIO) -> None:
-        """A reader that has gone is no fault."""
-        try:
-            stream.write("\n".join(self.lines) + "\n")
-            stream.flush()
-        except BrokenPipeError:
-            sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # nothing is left for Python to write at its end
+    def show(self) -> None:
+        write(self.lines)
 
 
 def paper_for(stream: TextIO) -> Paper:
-    """Colour in terminals only, and not where NO_COLOR is set; block characters where the encoding has them."""
-    try:
-        colour = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    except ValueError:
-        colour = False
-    try:
-        "█░".encode(stream.encoding or "ascii")
-        blocks = True
-    except (UnicodeEncodeError, LookupError):
-        blocks = False
-    return Paper(colour, blocks)
+    return Paper(Terminal.of(stream))

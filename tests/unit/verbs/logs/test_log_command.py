@@ -8,9 +8,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pointsman.verbs.logs.command import main
-from pointsman.verbs.logs.text import Paper, clean
+from pointsman.verbs.logs.page import show_reading
+from pointsman.verbs.logs.reader import Reader
+from pointsman.verbs.logs.reading import read_meaning
+from pointsman.verbs.logs.text import Paper, fold
+from pointsman.verbs.terminal import Terminal, columns, safe
 
 LINES = Path(__file__).parent / "lines"
 SLOW = (
@@ -181,15 +187,24 @@ def test_control_bytes_never_reach_the_terminal(capsys: pytest.CaptureFixture[st
     assert "un\\x1b[2Jread \\xff" in text
 
 
-def test_clean() -> None:
-    assert clean("plain é") == "plain é"
-    assert clean("a\tb\udcff\n\U000e0001") == "a\\tb\\xff\\n\\U000e0001"
-
-
 def test_bars() -> None:
-    paper = Paper(blocks=False)
+    paper = Paper(Terminal(unicode=False))
     assert paper.bar(0, 10, 20, 10) == "#####     "
     assert paper.bar(10, 10, 20, 10, faint=True) == "     ....."
     assert paper.bar(19, 1, 20, 10) == "         #"
     assert paper.bar(0, 0, 20, 10) == paper.bar(0, 5, 0, 10) == " " * 10
-    assert Paper(colour=True).paint("x", "1") == "\x1b[1mx\x1b[0m"
+
+
+def test_what_went_wrong_is_red_on_a_terminal() -> None:
+    paper = Paper(Terminal(coloured=True))
+    entry = Reader().read(SLOW.encode())
+    assert entry is not None
+    show_reading(read_meaning(entry), paper)
+    assert paper.lines[0] == "\x1b[31mThe server did not answer in time: given up after 301 ms.\x1b[0m"
+
+
+@given(st.text(max_size=60), st.integers(2, 30))
+def test_folded_text_loses_nothing_but_blanks(text: str, room: int) -> None:
+    lines = fold(text, room)
+    assert "".join(lines).replace(" ", "") == safe(text).replace(" ", "")
+    assert all(columns(line) <= room for line in lines)
