@@ -125,9 +125,9 @@ class Engine:
                 server.row.moved = 0
 
     def places(self) -> list[Place]:
-        """All rules, routes and servers, in the order of the configuration."""
+        """All rules, routes and servers: those of defaults sections, then those of proxies, in their order."""
         found: list[Place] = []
-        for proxy in self.configuration.proxies:
+        for proxy in (*self.configuration.defaults, *self.configuration.proxies):
             for setting in proxy.settings:
                 name = type(setting).__name__
                 if name in PLACES or name == "Rule":

@@ -1,7 +1,7 @@
 """Which rules, routes and servers of a configuration the cases have reached.
 
-A place (Engine.places) was asked or not. What is asked has ways to go: a rule with a condition holds or does not, one
-without a condition runs, a server is chosen. The share of ways that were gone is what `--fail-under` looks at.
+A place (Engine.places) was asked or not. What is asked has ways to go: a rule with a condition applies or does not, one
+without a condition applies, a server is chosen. The share of ways that were gone is what `--fail-under` looks at.
 """
 
 import os
@@ -36,8 +36,8 @@ class Tally:
         if self.place.kind == SERVER:
             return [("chosen", self.held)]
         if not self.conditional:
-            return [("ran", self.held)]
-        return [("held", self.held), ("did not hold", self.asked - self.held)]
+            return [("applied", self.held)]
+        return [("applied", self.held), ("did not apply", self.asked - self.held)]
 
     @property
     def missing(self) -> str:
@@ -47,8 +47,8 @@ class Tally:
         if not self.asked:
             return "never asked"
         if not self.held:
-            return "never held" if self.conditional else "never ran"
-        return "held always" if self.conditional and self.held == self.asked else ""
+            return "never applied"
+        return "always applied" if self.conditional and self.held == self.asked else ""
 
 
 @dataclass(slots=True)
@@ -121,7 +121,7 @@ def summary_lines(coverage: Coverage) -> Iterator[str]:
             if tally.missing:
                 text = " ".join(tally.place.text.split())
                 place = f"{file}:{tally.place.at.line}"
-                line = f"  {tally.missing:<12}  {place}  {text}"
+                line = f"  {tally.missing:<14}  {place}  {text}"
                 yield line if len(line) <= 80 else line[:77] + "..."
     gone, all_of_them = coverage.counts()
     places = len(coverage.tallies)
@@ -148,27 +148,26 @@ def lcov_text(coverage: Coverage, folder: str = "") -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-HEADING: Final = "   held /  asked  "
+HEADING: Final = "applied /  asked         "
 MARK: Final = "####"
 
 
 def listing_lines(coverage: Coverage, file: str, source: Sequence[str]) -> Iterator[str]:
-    """The file, with how often each line has held and was asked; "####" where something was never so."""
+    """The file, with how often each line has held and was asked; "####" where it was never so, "!" where
+    something is missing."""
     known = {one.place.at.line: one for one in coverage.of_file(file)}
     yield HEADING + os.path.basename(file)
     for number, text in enumerate(source, 1):
         tally = known.get(number)
-        yield f"{_margin(tally)}  {number:>4}  {text}".rstrip()
+        yield f"{_margin(tally)} {number:>4}  {text}".rstrip()
 
 
 def _margin(tally: Tally | None) -> str:
     if tally is None:
-        return " " * 16
+        return " " * 18
     if tally.place.kind == SERVER:
-        return f"{tally.held or MARK:>7}" + " " * 9
-    mark = "  <" if tally.missing else ""
-    held = MARK if tally.missing in ("never asked", "never held", "never ran") else str(tally.held)
-    return f"{held:>7} /{tally.asked:>7}{mark}"[:16].ljust(16)
+        return f"{tally.held or MARK:>7}" + " " * 9 + (" !" if tally.missing else "  ")
+    return f"{tally.held or MARK:>7} /{tally.asked or MARK:>7}" + (" !" if tally.missing else "  ")
 
 
 def write_listing(coverage: Coverage, folder: str) -> list[str]:
