@@ -19,6 +19,7 @@ from pointsman.verbs.trial.order import Listening, Order, Standing
 from pointsman.verbs.trial.ports import Ports
 
 MOST_OF_A_RANGE: Final = 16  # ports of one line: "bind :1-65535" would open as many
+CHECK_COST: Final = 10  # ms between two checks, whoever is checked: all of them meet one process
 LOCAL: Final = ("", "0.0.0.0", "::", "::1", "localhost", "127.0.0.1")
 Change = Callable[[Setting], Setting | None]
 
@@ -51,6 +52,8 @@ class Amender:
         self._places: dict[tuple[str, int], AddressSpec] = {}  # what the file listens at, by host (or path) and port
         self._paths = 0
         self._secure_servers = False
+        checked = sum(line.parameters.check for one in configuration.proxies for line in one.all(ServerLine))
+        self._interval = checked * CHECK_COST  # ms; a few hundred servers are checked less often
 
     def run(self) -> None:
         self._choose_ports()
@@ -178,6 +181,7 @@ class Amender:
                 check_port=self.order.checks if one.kind == "echo" and parameters.check else 0,
                 check_address="",
                 check_send_proxy=parameters.check_send_proxy or one.kind == "chain",
+                interval=max(parameters.interval, self._interval),
                 agent_port=self.order.agents,
                 agent_address=one.host if one.kind == "echo" else echo_host(number),
                 source=None,

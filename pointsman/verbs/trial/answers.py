@@ -35,6 +35,13 @@ from pointsman.server.checks.steps import (
 
 PROTOCOLS: Final = ("mysql", "pgsql", "redis", "smtp", "ldap", "ssl_hello", "spop")  # modules of server/checks
 Part = list[list[str]]
+CATEGORIES: Final = {  # characters of each, the first one is taken; of the inverse ones some
+    "CATEGORY_DIGIT": "0123456789",
+    "CATEGORY_SPACE": " \t\r\n\f\v",
+    "CATEGORY_NOT_DIGIT": "a-",
+    "CATEGORY_NOT_SPACE": "a1",
+    "CATEGORY_NOT_WORD": " -",
+}
 STATUSES: Final[tuple[int, ...]] = (200, 204, 301, 302, 400, 401, 403, 404, 500, 503, *range(100, 600))
 
 
@@ -211,7 +218,7 @@ def _member(choices: "object") -> str:
         elif name == "RANGE":
             source += "".join(chr(code) for code in range(value[0], min(value[1], value[0] + 255) + 1))
         else:
-            source += {"CATEGORY_DIGIT": "0123456789", "CATEGORY_SPACE": " \t"}.get(str(value), "a1_")
+            source += CATEGORIES.get(str(value), "a1_")
     if not inverse:
         return source[0]
     for char in tried:

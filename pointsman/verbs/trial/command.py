@@ -18,6 +18,7 @@ from pointsman.verbs.trial.seen import Seen
 
 FAILED: Final = 1
 USAGE: Final = 2
+LISTED: Final = 60  # addresses in the map
 SHOWN: Final = 6  # servers that are named in the map
 
 DESCRIPTION: Final = """\
@@ -37,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--keep", default="", metavar="FOLDER", help="keep what is made in this folder")
     made.add_argument("--no-page", action="store_true", help="no page of what happens")
     made.add_argument("--once", nargs="+", default=[], metavar="URL", help="ask these, print the answers, and end")
+    made.add_argument("--map", action="store_true", help="print what listens where, and end")
     made.add_argument("--self-test", action="store_true", help="ask each HTTP port once, print what came, and end")
     made.add_argument("--json", action="store_true", help="the map, or the results, as JSON")
     made.add_argument("-V", "--verbose", action="store_true", help="show warnings of the configuration, too")
@@ -113,7 +115,7 @@ async def _work(running: Running, asked: argparse.Namespace, faults: list[FaultR
 
         return await asking.ask(running, asked.once, as_json=asked.json)
     page = ""
-    if not asked.no_page:
+    if not asked.no_page and not asked.map:
         from pointsman.verbs.trial.page import Page  # noqa: PLC0415
 
         page = await Page(running, seen).start()
@@ -123,6 +125,8 @@ async def _work(running: Running, asked: argparse.Namespace, faults: list[FaultR
         for line in describe(running, page):
             print(line)
         sys.stdout.flush()
+    if asked.map:
+        return 0
     status = await running.ended
     how = f"by signal {-status}" if status < 0 else f"with status {status}"
     raise RunError(f"the balancer has ended {how}")
@@ -161,10 +165,10 @@ def describe(running: Running, page: str) -> list[str]:
     lines = [f"{name} is up, with {_counted(len(echoes), 'echo server')}. Ctrl-C ends it.", ""]
     width = max([len(one.url or one.place) for one in plan.listening])
     owner = max([len(one.frontend) for one in plan.listening])
-    for one in plan.listening:
-        extra = _extra(one)
-        line = f"  {one.url or one.place:<{width}}  {one.frontend:<{owner}}  for {one.wanted}{extra}"
-        lines.append(line)
+    for one in plan.listening[:LISTED]:
+        lines.append(f"  {one.url or one.place:<{width}}  {one.frontend:<{owner}}  for {one.wanted}{_extra(one)}")
+    if len(plan.listening) > LISTED:
+        lines.append(f"  and {len(plan.listening) - LISTED} more: --json lists all of them")
     lines.append("")
     others = [f"{one.title} ({one.kind})" for one in plan.servers if one.kind != "echo"]
     names = [one.title for one in echoes]

@@ -89,6 +89,7 @@ class _Trial:
         self.diagnostics = Diagnostics()
         self.material = Material(order.folder)
         self.lines = Lines(order, self.material)
+        self.unchecked: dict[str, list[str]] = {}  # servers whose checks are turned off, by the reason
         self.variables = StandIns(dict(os.environ))
 
     def make(self) -> tuple[Live, Plan] | None:
@@ -139,8 +140,9 @@ class _Trial:
         self._show(Severity.ALERT)
 
     def _show(self, least: Severity) -> None:
-        shown = Diagnostics([one for one in self.diagnostics.findings if one.severity >= least])
-        self.console.show(shown)
+        for one in self.diagnostics.findings:
+            if one.severity >= least:
+                print(one.render(), file=sys.stderr, flush=True)
 
     def _add(self, configuration: Configuration, text: str) -> None:
         at = Position("pointsman try", 1)
@@ -164,7 +166,7 @@ class _Trial:
                 if one is None or one.kind != "echo" or not line.parameters.check:
                     continue
                 plan = plan or plan_of(live, backend, configuration, self.diagnostics)
-                if not self._script(one, own_plan(line, section.name, plan, configuration), amender.notices):
+                if not self._script(one, own_plan(line, section.name, plan, configuration)):
                     off.add(id(line))
 
         def change(setting: Setting) -> Setting:
@@ -178,7 +180,8 @@ class _Trial:
                     change_settings(section, change)
         return bool(off)
 
-    def _script(self, one: Standing, plan: CheckPlan, notices: list[str]) -> bool:
+    def _script(self, one: Standing, plan: CheckPlan) -> bool:
+        """False: nothing that its stand-in could say would do."""
         one.check = protocol_of(plan)
         if one.check in PROTOCOLS:
             return True
@@ -186,7 +189,7 @@ class _Trial:
             one.script = script_of(plan)
         except Unanswerable as error:
             one.check = ""
-            notices.append(f"{one.title}: its check is off, {error}")
+            self.unchecked.setdefault(str(error), []).append(one.title)
             return False
         return True
 
@@ -222,6 +225,7 @@ class _Trial:
 
     def _notices(self) -> list[str]:
         notices = [f"{at}: QUIC is not spoken here: nothing listens there" for at in self.lines.quic]
+        notices += [f"checks turned off, as {why}: {_some(names)}" for why, names in self.unchecked.items()]
         if self.variables.made:
             made = ", ".join(f"{name}={value}" for name, value in self.variables.made.items())
             notices.append(f"variables that are not set: {made}")
