@@ -26,8 +26,8 @@ from pointsman.stream.session import ClientSession
 from pointsman.stream.sides import HttpFront
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-_UNREAD: Final = b"HTTP/1.1 %d %b\r\nContent-length: %d\r\nCache-Control: no-cache\r\n%bContent-Type: text/html\r\n\r\n"
-_CLOSES: Final = b"Connection: close\r\n"
+UNREAD: Final = b"HTTP/1.1 %d %b\r\nContent-length: %d\r\nCache-Control: no-cache\r\n%bContent-Type: text/html\r\n\r\n"
+CLOSES: Final = b"Connection: close\r\n"
 BODILESS: Final = Body()  # of all connections whose requests have none
 
 
@@ -278,7 +278,7 @@ class H1Client(HttpFront, WireUser):
             head = self._spelt(head)
         else:
             status, reason, content, closes = unread_page(status)
-            head = _UNREAD % (status, reason, len(content), _CLOSES if closes else b"")
+            head = UNREAD % (status, reason, len(content), CLOSES if closes else b"")
         self.wire.push(head + content)
         return len(head) + len(content)
 

@@ -12,14 +12,12 @@ from dataclasses import dataclass, field, replace
 from pointsman.assemble.live import Live
 from pointsman.core.diagnostics import NOWHERE
 from pointsman.core.slabs import Slab
-from pointsman.log.policy import wanted
-from pointsman.sample.record import SILENT
+from pointsman.sample.passwords import PASSWORDS
 from pointsman.sample.trace import SampleRecord
 from pointsman.sample.types import Value
 from pointsman.server.backend import LiveServer
 from pointsman.server.server import STOPPED
 from pointsman.stream.acceptor import BindState
-from pointsman.stream.frontends import LiveFrontend
 from pointsman.stream.proxies import BackendProxy
 from pointsman.tables.changes import CHANGES, Change, number, saved, text
 from pointsman.tables.patterns import LISTS, PatternError
@@ -29,10 +27,10 @@ from pointsman.verbs.explain.choice import chosen
 from pointsman.verbs.explain.entrance import AskedError, Door, Entrance, enter
 from pointsman.verbs.explain.exchange import Exchange
 from pointsman.verbs.explain.limits import limits_of
-from pointsman.verbs.explain.lines import LogFields, line_of
+from pointsman.verbs.explain.lines import LogFields
 from pointsman.verbs.explain.model import Asked, Branch, Choice, Explanation, Unknown
 from pointsman.verbs.explain.plans import Plans
-from pointsman.verbs.explain.request import request_of
+from pointsman.verbs.explain.request import head_of
 from pointsman.verbs.explain.unknowns import Knowledge
 from pointsman.verbs.explain.words import shown, value_text
 
@@ -106,6 +104,8 @@ class Asking:
 
     def explain(self) -> Explanation:
         """Raises AskedError."""
+        PASSWORDS.attach(self.assembly.live.reactor)
+        self.assembly.live.reactor.turn(0)  # so that it knows the time
         with _down(self.servers):
             with CHANGES.gathered() as changes:
                 found, exchange = self._run({}, changes, None)
@@ -120,15 +120,21 @@ class Asking:
         """Once. `turns`: see Exchange."""
         assembly, asked, entrance = self.assembly, self.asked, self.entrance
         with assembly.knowledge.assume(asked.given, pins):
-            request = request_of(asked, entrance)
+            head = head_of(asked)
             exchange = Exchange(
-                assembly.live.reactor, entrance, assembly.state(entrance), assembly.plans, changes, self._unknown
+                assembly.live.reactor,
+                entrance,
+                assembly.state(entrance),
+                assembly.plans,
+                assembly.fields,
+                changes,
+                self._unknown,
             )
             exchange.number = self.number
             exchange.turns = turns
             try:
                 if exchange.admit():
-                    exchange.run(request, asked.body, asked.answer)
+                    exchange.run(head, asked.body, asked.answer)
                 return self._told(exchange), exchange
             finally:
                 exchange.close()
@@ -180,7 +186,9 @@ class Asking:
         backend = exchange.backend
         front = live.sections[id(frontend)]
         back = live.sections[id(backend)] if backend is not None else None
-        log_line = self._log_line(frontend, exchange)
+        log = exchange.log
+        if log is not None and log.why:
+            exchange.notes.append(log.why)
         unknown = {one.text: one for stage in witness.stages for step in stage.steps for one in step.unknown}
         record = exchange.record
         return Explanation(
@@ -202,8 +210,8 @@ class Asking:
             status=exchange.status,
             response=_lines(exchange.response),
             letters="".join(map(chr, (record.cause, record.step, record.cookie_request, record.cookie_response))),
-            log_line=log_line,
-            log_fields=self.assembly.fields.of(exchange.context),
+            log_line=log.line if log is not None else "",
+            log_fields=log.fields if log is not None else {},
             variables={
                 shown(name): value_text(value)
                 for name, value in (*exchange.session.variables.items(), *exchange.context.variables.items())
@@ -218,24 +226,6 @@ class Asking:
             return None
         forced = exchange.witness.forced_by if exchange.decision.forced is not None else None
         return chosen(self.assembly.live, backend, exchange.server, exchange.candidates, forced, self.asked.down)
-
-    def _log_line(self, frontend: LiveFrontend, exchange: Exchange) -> str:
-        logger, record, context = frontend.logger, exchange.record, exchange.context
-        record.ended = self.assembly.live.reactor.now
-        record.process_connections = record.frontend_connections = 1
-        record.backend_connections = 0 if exchange.backend is None else 1
-        if logger is None:
-            exchange.notes.append("nothing is logged: the frontend has no 'log' line")
-            return ""
-        if not exchange.logs:
-            return ""
-        if record.level == SILENT:
-            exchange.notes.append("nothing is logged: a rule says so (set-log-level silent)")
-            return ""
-        if not wanted(context, frontend.log_null, frontend.log_normal):
-            exchange.notes.append("nothing is logged: 'option dontlog-normal' or 'option dontlognull'")
-            return ""
-        return shown(exchange.early_line if exchange.early_line is not None else line_of(logger, context))
 
 
 @contextmanager

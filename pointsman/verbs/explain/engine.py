@@ -24,6 +24,7 @@ from pointsman.config.setting import Configuration
 from pointsman.core.diagnostics import Diagnostics, Position
 from pointsman.net.clock import wall_ms
 from pointsman.sample.made import MADE
+from pointsman.sample.users import USERLISTS
 from pointsman.sample.variables import PROCESS_VARIABLES
 from pointsman.server.server import RUNNING, STOPPED
 from pointsman.tables.changes import CHANGES
@@ -68,6 +69,7 @@ class Engine:
         self.diagnostics = Diagnostics()
         self._live: Live | None = None
         PROCESS_VARIABLES.clear()
+        USERLISTS.clear()
         there = os.getcwd()
         MADE.begin()
         try:
@@ -107,6 +109,11 @@ class Engine:
     def explain(self, asked: Asked) -> Explanation:
         """What would become of it. Raises AskedError for what cannot be asked."""
         return Asking(self.assembly, asked).explain()
+
+    def close(self) -> None:
+        """It is not asked any more: its descriptors are closed."""
+        if self._live is not None and not self._live.reactor.epoll.closed:
+            self._live.reactor.epoll.close()
 
     def fresh(self) -> None:
         """All state is as it was at the beginning."""

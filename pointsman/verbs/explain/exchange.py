@@ -12,15 +12,21 @@ goes out. What rules wait for is here at once.
 from typing import Final
 
 from pointsman.config.verdict import ANSWER, DENY, DROP, FAILED, INVALID, SILENT_DROP, TARPIT, WAIT
+from pointsman.core.columns import ENTERED, HELD, NOTHING
 from pointsman.core.diagnostics import NOWHERE, Position
+from pointsman.log.policy import When
 from pointsman.net.reactor import Reactor
-from pointsman.proto.h1 import parse_response
+from pointsman.proto.errors import UNANSWERED, ProtocolError
+from pointsman.proto.h1 import REQUEST_TOO_LARGE, parse_request, parse_response, split_head
 from pointsman.proto.h1_render import request_bytes, response_head
 from pointsman.proto.message import EXPECT, Request, Response, field
 from pointsman.proto.reasons import reason_of
 from pointsman.proto.spelling import respelt
+from pointsman.proto.unsafe import UNSAFE
+from pointsman.proto.weight import PIECE, weight
 from pointsman.rules.explained import explain_steps
 from pointsman.rules.headers import without
+from pointsman.rules.pages import unread_page
 from pointsman.rules.plan import Step as RuleStep
 from pointsman.rules.reply import MOVED, Reply, Served
 from pointsman.sample.context import Context
@@ -28,17 +34,18 @@ from pointsman.sample.need import CONTENT, ELSEWHERE, PENDING, REQUEST_BODY, TIM
 from pointsman.sample.passwords import PasswordNeed
 from pointsman.sample.record import NOT_REACHED
 from pointsman.sample.trace import RuleRecord
-from pointsman.sample.tracking import exchange_over, request_begun, session_begun
+from pointsman.sample.tracking import client_failed, exchange_over, request_begun, session_begun
 from pointsman.server.backend import LiveServer
 from pointsman.stream.acceptor import Arrival, BindState
 from pointsman.stream.decision import REQUEST_LETTERS, RESPONSE_LETTERS, Decision
 from pointsman.stream.entries import DECIDED, LOG, MONITORED, ROUTED, SERVED, UNROUTED
+from pointsman.stream.h1client import CLOSES, UNREAD
 from pointsman.stream.http_request import MOVED_AWAY
-from pointsman.stream.proxies import CLOSE, KEEP_ALIVE, SERVER_CLOSE, BackendProxy
+from pointsman.stream.proxies import CLOSE, KEEP_ALIVE, SERVER_CLOSE, BackendProxy, Frontend
 from pointsman.stream.session import ClientSession
 from pointsman.tables.changes import Change
 from pointsman.verbs.explain.entrance import Entrance
-from pointsman.verbs.explain.lines import line_of
+from pointsman.verbs.explain.lines import LogFields, Logged
 from pointsman.verbs.explain.model import Answered
 from pointsman.verbs.explain.plans import Plans, title
 from pointsman.verbs.explain.witness import Tell, Witness, known
@@ -67,6 +74,7 @@ class Exchange:
         entrance: Entrance,
         bind_state: BindState,
         plans: Plans,
+        fields: LogFields,
         changes: list[Change],
         tell: Tell = known,
     ) -> None:
@@ -74,6 +82,7 @@ class Exchange:
         frontend = self.frontend = entrance.frontend
         self.reactor = reactor
         self.plans = plans
+        self.fields = fields
         arrival = Arrival(-1, entrance.source, entrance.destination, bind_state, reactor.now)
         session = self.session = ClientSession(frontend, arrival, reactor.now)
         context = self.context = session.context(reactor.now)
@@ -90,11 +99,13 @@ class Exchange:
         self.decision = Decision(frontend, context)
         self.decision.trace = self.witness
         self.body = b""
+        self.bodiless = False  # HEAD: what is answered has no body
         self.number = -1  # of the request; -1: the next one
         self.turns: bytes | None = None  # no turn is taken: it goes to that server, if it may
         self.outcome = ""
         self.ended_by = NOWHERE
         self.backend: BackendProxy | None = None
+        self.entered: BackendProxy | None = None  # which counts it among its streams
         self.server: LiveServer | None = None
         self.candidates: list[LiveServer] = []
         self.request_head = b""  # as the server gets it
@@ -103,14 +114,15 @@ class Exchange:
         self.body_from = ""
         self.status = 0
         self.notes: list[str] = []
-        self.early_line: bytes | None = None  # of a log line that is written before the end
-        self.logs = True
+        self.logs = True  # unless it is one of those that are never logged
+        self.log: Logged | None = None  # what is written, once it is
 
     # The connection.
 
     def admit(self) -> bool:
         """tcp-request connection and session rules. False: one of them has refused it."""
         frontend, session = self.frontend, self.session
+        frontend.admit(session.bind_state, self.reactor.now)
         if frontend.tcp_connection and not self._ask("tcp-request connection", frontend.tcp_connection):
             return False
         session.real_source, session.real_destination = session.source, session.destination
@@ -142,12 +154,24 @@ class Exchange:
 
     # The request.
 
-    def run(self, request: Request, body: bytes, answer: Answered) -> None:
-        """All of it."""
+    def run(self, head: bytes, body: bytes, answer: Answered) -> None:
+        """All of it. `head`: as the client sends it."""
+        self.record.uploaded = len(head)
+        try:
+            request = parsed(head, self.frontend)
+        except ProtocolError as error:
+            self._unreadable(error)
+        else:
+            self._run(request, body, answer)
+        self._write_log(b"txn_close")
+
+    def _run(self, request: Request, body: bytes, answer: Answered) -> None:
         context, record = self.context, self.record
         frontend = self.frontend
         context.request = request
-        context.body = self.body = body
+        self.body = body
+        context.body = body[: max(0, context.buffer.size - context.buffer.reserve - self.record.uploaded)]
+        self.bodiless = request.method == b"HEAD"
         record.request_line = request.line
         record.head = self.reactor.now
         record.number = self.number if self.number >= 0 else frontend.program.process.next_number()
@@ -166,9 +190,41 @@ class Exchange:
         else:
             self._end_request(outcome)
 
+    def _write_log(self, origin: bytes) -> None:
+        """The log line, once: `Accounts.write_log` (stream/accounts.py)."""
+        record = self.record
+        if self.log is not None:
+            return
+        record.origin = origin
+        record.ended = self.reactor.now
+        at_end = origin == b"txn_close"
+        if at_end:
+            self._leave_backend()
+        record.process_connections = self.frontend.program.process.connections
+        record.frontend_connections = self.frontend.connections
+        backend = self.decision.backend
+        record.backend_connections = 0 if backend is None else backend.connections
+        record.server_connections = 0 if at_end or self.server is None else 1
+        self.log = self.fields.logged(self.frontend, self.context, self.logs)
+
+    def _log_early(self, origin: bytes) -> None:
+        """A line that need not wait for the end."""
+        logger = self.frontend.logger
+        if logger is None or not self.frontend.log_asap and logger.when > When.DATA:
+            return
+        self.record.complete = not self.frontend.log_asap
+        self._write_log(origin)
+
+    def _leave_backend(self) -> None:
+        entered, self.entered = self.entered, None
+        if entered is not None:
+            entered.step(NOTHING, HELD, NOTHING)
+
     def close(self) -> None:
         """It is over: what it tracked is let go."""
         self.plans.leave()
+        self._leave_backend()
+        self.frontend.closed(self.session.bind_state)
         exchange_over(self.context, self.reactor.now)
         self.session.over()
 
@@ -184,6 +240,8 @@ class Exchange:
                 backend = decision.backend
                 assert backend is not None
                 context.backend = backend
+                self.entered = backend
+                backend.step(ENTERED, NOTHING, NOTHING)
                 limits = context.limits
                 if limits is not None and backend is not self.frontend.twin:
                     limits.enter_backend()
@@ -191,9 +249,7 @@ class Exchange:
                 self.witness.places.update(backend.places)
                 outcome = decision.enter()
             else:
-                logger = self.frontend.logger
-                if logger is not None:
-                    self.early_line = line_of(logger, context)
+                self._write_log(b"txn_request")
                 outcome = decision.proceed()
         return outcome
 
@@ -205,7 +261,8 @@ class Exchange:
         if need.kind == REQUEST_BODY and request is not None and request.expects_continue:
             request.expects_continue = False
             request.fields = [one for one in request.fields if one.kind != EXPECT]
-        context.body = self.body
+        if request is not None:
+            self._gathered(request)
         if need.kind == TIME:
             self.notes.append(f"waits {need.time} ms here (pause)")
         if need.kind == ELSEWHERE:
@@ -215,6 +272,17 @@ class Exchange:
             need.expire()
         else:
             need.meet()
+
+    def _gathered(self, request: Request) -> None:
+        """What is here of the body when rules go on that have waited: up to a buffer, and in it
+        (`Waiting.gathered`, stream/waiting.py)."""
+        context = self.context
+        buffer = context.buffer
+        context.body = self.body[: self.frontend.program.head_limit]
+        if context.body and not context.responding:
+            own = weight(request)
+            context.waiting = max(0, min(PIECE + len(context.body), buffer.size - buffer.reserve - own))
+            context.room = buffer.size - context.waiting - own
 
     def _ask_elsewhere(self, need: Need) -> None:
         if isinstance(need, PasswordNeed):
@@ -284,19 +352,25 @@ class Exchange:
         if backend.spellings is not None:
             head = respelt(head, backend.spellings)
         self.request_head = head
-        record.uploaded = len(head) + len(self.body)
+        record.uploaded += len(self.body)
         self._respond(request, answer)
 
     # The response.
 
     def _respond(self, request: Request, answer: Answered) -> None:
         context, record = self.context, self.record
-        response = context.response = _response(answer, request)
+        head, response = _response(answer, request)
+        context.response = response
         context.asked = 0
         context.room = context.buffer.reserve
         context.waiting = 0
         record.answered = self.reactor.now
         record.status = record.received = response.status
+        if self.frontend.program.too_heavy(response, len(head)):
+            context.response = None
+            self.notes.append("the server's answer is larger than a head may be")
+            self.own_reply(self.decision.page(502), "PH")
+            return
         self.witness.turn_to(context)
         outcome = self._decide(self.decision.begin_response(self.backend, True))
         self.witness.settle()
@@ -304,9 +378,8 @@ class Exchange:
             if not self._after():
                 self.own_reply(self.decision.page(500), "PH")
                 return
-            self.content = answer.body if request.method != b"HEAD" else b""
             self.body_from = "server"
-            self._finish(response, request, len(self.content))
+            self._finish(response, request, answer.body)
             return
         self.ended_by = self._last_rule()
         letters = RESPONSE_LETTERS[outcome].decode()
@@ -317,10 +390,17 @@ class Exchange:
         else:
             self.own_reply(self.decision.reply(502 if outcome == DENY else 200), letters)
 
-    def _finish(self, response: Response, request: Request, size: int) -> None:
+    def _finish(self, response: Response, request: Request, body: bytes) -> None:
         """Its head goes out."""
+        if response.status in (204, 304) and not response.empty:
+            self.bodiless = True  # rules have made it so
+        self.content = b"" if self.bodiless or response.empty else body
         closing = request.close or request.close_after or not (request.minor or request.keep)
         if response.close_asked or response.close_after or self.frontend.mode == CLOSE:
+            closing = True
+        if not self.bodiless and (request.method == b"HEAD" or response.status < 200):
+            closing = True  # rules have made something of it that the client cannot frame
+        if not (self.bodiless or response.empty or response.chunked or response.length >= 0):
             closing = True
         head = response_head(
             response.status,
@@ -337,9 +417,40 @@ class Exchange:
             head = respelt(head, self.frontend.spellings)
         self.response = head
         self.status = self.record.status = response.status
-        self.record.sent = len(head) + size
+        self.record.sent = len(head)
+        self._log_early(b"txn_response")
+        self.record.sent += len(self.content)
 
     # Answers of our own.
+
+    def _unreadable(self, error: ProtocolError) -> None:
+        """Bytes that are no request: nothing is asked of them."""
+        record = self.record
+        status = error.status or 400
+        self.outcome = "answer"
+        self.notes.append(f"the client is told that this is no request: {error}")
+        record.head = NOT_REACHED
+        record.status = status
+        record.number = self.frontend.program.process.next_number()
+        request_begun(self.session, self.reactor.now)
+        client_failed(self.context, self.reactor.now)
+        self._blame("PR")
+        self.body_from = "answer"
+        if status == UNANSWERED:
+            return
+        page = self.frontend.pages.get(status)
+        if page is not None and page.silent:
+            return
+        if page is None:
+            status, reason, self.content, closes = unread_page(status)
+            self.response = UNREAD % (status, reason, len(self.content), CLOSES if closes else b"")
+        else:
+            response, self.content = page.render(self.context)
+            status = response.status
+            fields = response.fields
+            self.response = response_head(status, response.reason, fields, length=len(self.content), close=True)
+        self.status = status
+        record.sent = len(self.response) + len(self.content)
 
     def _end_request(self, outcome: int) -> None:
         decision, record = self.decision, self.record
@@ -367,7 +478,8 @@ class Exchange:
             record.head = NOT_REACHED
             self._refuse(503, letters)
         else:
-            record.head = NOT_REACHED
+            if outcome != FAILED or not self.context.waiting:
+                record.head = NOT_REACHED
             self.own_reply(decision.page(500) if outcome == FAILED else decision.reply(400), letters)
 
     def _place(self) -> Position:
@@ -409,15 +521,18 @@ class Exchange:
         context.response = response
         record.status = reply.logged or response.status
         self.witness.turn_to(context)
+        context.room = 0  # nobody has weighed it
+        context.waiting = PIECE + len(content) if content else 0
         if not self._after() and reply is not self.decision.page(500):
+            if letters == "LR":
+                record.head = NOT_REACHED
             reply = self.decision.page(500)
             response, content = reply.render(context)
             context.response = response
             record.status = reply.logged or response.status
             self._after()
         request = context.request
-        bodiless = request is not None and request.method == b"HEAD" or response.status in (204, 304)
-        self.content = b"" if bodiless else content
+        self.content = b"" if self.bodiless or response.status in (204, 304) else content
         logged = record.status
         closing = reply.close or response.close_asked or self.frontend.mode == CLOSE or _closes(request)
         head = response_head(
@@ -453,19 +568,35 @@ class Exchange:
         return True
 
 
+def parsed(head: bytes, frontend: Frontend) -> Request:
+    """As a client's side reads it. Raises ProtocolError."""
+    program = frontend.program
+    try:
+        size = split_head(head, 0, program.head_limit, True)
+        request = parse_request(head, frontend.strict, program.field_limit, lax=program.lax)
+    except ProtocolError:
+        if not frontend.unsafe:
+            raise
+        size = split_head(head, 0, program.head_limit, True, True)
+        request = parse_request(head, frontend.strict, program.field_limit, lax=program.lax | UNSAFE)
+    if program.too_heavy(request, size):
+        raise ProtocolError(REQUEST_TOO_LARGE, 431)
+    return request
+
+
 def _closes(request: Request | None) -> bool:
     return request is not None and (request.close or request.close_after or not (request.minor or request.keep))
 
 
-def _response(answer: Answered, request: Request) -> Response:
+def _response(answer: Answered, request: Request) -> tuple[bytes, Response]:
     """The server's, as if it had come in HTTP/1."""
     names = {name.lower() for name, _ in answer.headers}
-    lines = [f"HTTP/1.1 {answer.status} "]
+    reason = answer.reason or reason_of(answer.status).decode()
+    lines = [f"HTTP/1.1 {answer.status} {reason}"]
     lines += [f"{name}: {value}" for name, value in answer.headers]
     if not names & {"content-length", "transfer-encoding"} and answer.status >= 200 and answer.status not in (204, 304):
         lines.append(f"content-length: {len(answer.body)}")
     block = "".join(f"{one}\r\n" for one in [*lines, ""]).encode("utf-8", "surrogateescape")
     response = parse_response(block)
-    response.reason = reason_of(answer.status)
     response.empty = request.method == b"HEAD" or answer.status in (204, 304)
-    return response
+    return block, response

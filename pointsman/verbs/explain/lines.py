@@ -1,13 +1,19 @@
 """The log line that an exchange would leave, and each of its fields by the name of its tag."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from pointsman.core.diagnostics import Position
 from pointsman.core.words import Word
 from pointsman.log.logger import Logger
+from pointsman.log.policy import wanted
 from pointsman.sample.context import Context
 from pointsman.sample.ending import failed
 from pointsman.sample.format import Format, parse_format
+from pointsman.sample.record import SILENT
 from pointsman.sample.tag import TAGS
 from pointsman.sample.types import Where
+from pointsman.stream.proxies import Frontend
 from pointsman.verbs.explain.words import shown
 
 
@@ -16,6 +22,15 @@ def line_of(logger: Logger, context: Context) -> bytes:
     if logger.error_line is not None and failed(context):
         return logger.error_line.text(context)
     return logger.line.text(context)
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """`line` "": there is none, and `why` says why."""
+
+    line: str
+    fields: Mapping[str, str]
+    why: str = ""
 
 
 class LogFields:
@@ -40,3 +55,17 @@ class LogFields:
             for name, made in self.formats.items()
             if http or name not in self.http
         }
+
+    def logged(self, frontend: Frontend, context: Context, logs: bool) -> Logged:
+        """What is logged of an exchange now. `logs`: it is one of those that are."""
+        fields = self.of(context)
+        logger = frontend.logger
+        if not logs:
+            return Logged("", fields)
+        if logger is None:
+            return Logged("", fields, "nothing is logged: the frontend has no 'log' line")
+        if context.record.level == SILENT:
+            return Logged("", fields, "nothing is logged: a rule says so (set-log-level silent)")
+        if not wanted(context, frontend.log_null, frontend.log_normal):
+            return Logged("", fields, "nothing is logged: 'option dontlog-normal' or 'option dontlognull'")
+        return Logged(shown(line_of(logger, context)), fields)

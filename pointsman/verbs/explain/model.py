@@ -19,6 +19,7 @@ class Answered:
     """What the server would answer."""
 
     status: int = 200
+    reason: str = ""  # "": that of the status
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
 

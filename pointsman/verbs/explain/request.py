@@ -2,10 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from pointsman.proto.errors import ProtocolError
-from pointsman.proto.h1 import parse_request
-from pointsman.proto.message import Request
-from pointsman.verbs.explain.entrance import PORTS, AskedError, Entrance
+from pointsman.verbs.explain.entrance import PORTS, AskedError
 from pointsman.verbs.explain.model import Asked
 
 VERSIONS = {"1.0": 0, "1.1": 1, "2": 1}
@@ -26,14 +23,6 @@ def head_of(asked: Asked) -> bytes:
     if asked.body and not names & {"content-length", "transfer-encoding"}:
         lines.append(f"Content-Length: {len(asked.body)}")
     return "".join(f"{line}\r\n" for line in [*lines, ""]).encode("utf-8", "surrogateescape")
-
-
-def request_of(asked: Asked, entrance: Entrance) -> Request:
-    """Raises AskedError where the program would answer that this is no request."""
-    try:
-        return parse_request(head_of(asked), entrance.frontend.strict, entrance.frontend.program.field_limit)
-    except ProtocolError as error:
-        raise AskedError(f"this is no request: {error}") from error
 
 
 def _target(url: str) -> tuple[str, str]:

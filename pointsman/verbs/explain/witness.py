@@ -16,6 +16,8 @@ from pointsman.sample.limits import TIME_NAMES
 from pointsman.sample.trace import AclRecord, ConditionRecord, Record, RouteRecord, RuleRecord, SampleRecord, Trace
 from pointsman.server.backend import LiveServer
 from pointsman.stream.entries import NEXT, ContentRules, Deciding, Entry, Rules
+from pointsman.stream.stick_rules import NO_STORES
+from pointsman.stream.sticking import Learning, Sticking
 from pointsman.tables.changes import Change
 from pointsman.verbs.explain.model import HeadDiff, Stage, Step, Unknown
 from pointsman.verbs.explain.words import shown, time_text, value_text
@@ -75,6 +77,7 @@ class Witness(Trace):
         self.before = Snapshot(context, changes)
         self.seen = 0  # records that are steps already
         self.forced: LiveServer | None = None  # as the decision had it before the present entry
+        self.stores = NO_STORES  # as the decision has them before the present entry
         self.forced_by: tuple[str, Position] | None = None  # the entry that has named the server, and its line
         self.limits_at: dict[str, Position] = {}  # of timeouts that rules have set: by which line
 
@@ -286,9 +289,18 @@ class Watch(Entry):
     def decide(self, one: Deciding) -> int:
         witness = one.trace
         assert isinstance(witness, Witness)
-        witness.passed(self.of.name, self.of.at)
+        of = self.of
+        notes: list[str] = []
+        if isinstance(of, Learning):
+            # A trace keeps tables as they are; here they learn, as in traffic.
+            one.trace, one.stores = None, witness.stores
+            of.decide(one)
+            one.trace = witness
+        elif isinstance(of, Sticking) and of.rules and one.forced is None:
+            notes.append("the live program's table may know a server for this key")
+        witness.passed(of.name, of.at, notes)
         if one.forced is not None and one.forced is not witness.forced:
-            witness.forced_by = (self.of.name, self.of.at)
+            witness.forced_by = (of.name, of.at)
         return NEXT
 
 
@@ -301,5 +313,5 @@ class Begin(Watch):
         of = self.of
         lists = isinstance(of, Rules | ContentRules) or of.name in ("use_backend", "use-server", "stick")
         witness.begin(of.name if lists else "options", self.proxy)
-        witness.forced = one.forced
+        witness.forced, witness.stores = one.forced, one.stores
         return NEXT

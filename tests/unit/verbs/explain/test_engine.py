@@ -142,6 +142,12 @@ def test_requests_that_go_nowhere(shop: Engine, path: str, outcome: str, line: i
     assert found.request == ()
 
 
+def test_what_is_no_request(shop: Engine) -> None:
+    found = shop.explain(Asked(url="/", frontend="web", method="G T"))
+    assert (found.outcome, found.status, found.letters, found.request) == ("answer", 400, "PR--", ())
+    assert "<BADREQ>" in found.log_line
+
+
 def test_turns_are_taken_and_fresh_begins_anew(shop: Engine) -> None:
     def servers(count: int) -> list[str]:
         found = [shop.explain(Asked(url="http://shop.example/")).server for _ in range(count)]
@@ -203,7 +209,6 @@ def test_where_it_comes_in(shop: Engine, asked: Asked, frontend: str, line: int)
         (Asked(url="/", destination="192.0.2.9:80"), "no bind line has the address 192.0.2.9:80"),
         (Asked(url="/", frontend="web", source="here"), "'here' is no address"),
         (Asked(url="/", frontend="web", down=frozenset({"app/x"})), "there is no server 'app/x'"),
-        (Asked(url="/", frontend="web", method="G T"), "this is no request"),
     ],
 )
 def test_what_cannot_be_asked(shop: Engine, asked: Asked, message: str) -> None:
@@ -213,9 +218,9 @@ def test_what_cannot_be_asked(shop: Engine, asked: Asked, message: str) -> None:
 
 
 def test_nothing_is_opened(shop: Engine) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = set(os.listdir("/proc/self/fd"))
     shop.explain(Asked(url="http://shop.example/api"))
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert set(os.listdir("/proc/self/fd")) <= before
 
 
 def test_places(shop: Engine) -> None:
