@@ -205,7 +205,7 @@ def test_where_it_comes_in(shop: Engine, asked: Asked, frontend: str, line: int)
     ("asked", "message"),
     [
         (Asked(url="/", frontend="x"), "there is no frontend 'x'; there are: web, other"),
-        (Asked(url="/"), "several frontends could be meant"),
+        (Asked(url="http://h:9999/"), "several frontends could be meant"),
         (Asked(url="/", destination="192.0.2.9:80"), "no bind line has the address 192.0.2.9:80"),
         (Asked(url="/", frontend="web", source="here"), "'here' is no address"),
         (Asked(url="/", frontend="web", down=frozenset({"app/x"})), "there is no server 'app/x'"),
