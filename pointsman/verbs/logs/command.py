@@ -130,10 +130,10 @@ def _stream(
         summary.add(batch)
     summary.finish()
     if options.json:
-        _print_json(summary_data(summary))
+        _print_json(summary_data(summary, configured))
     else:
         paper = paper_for(sys.stdout)
-        show_summary(summary, name, paper)
+        show_summary(summary, name, paper, configured)
         paper.show()
     return OK if summary.read else FAILED
 

@@ -300,6 +300,15 @@ class Summary:
                 found[end] += count
         return found
 
+    def most(self, letters: str) -> tuple[str, str]:
+        """The frontend and the backend where the first two letters were these most often."""
+        found: Counter[tuple[str, str]] = Counter()
+        for row in self.rows:
+            for (frontend, state, _), count in row.ends.items():
+                if state and _shown(state[:2]) == letters:
+                    found[(_shown(frontend).removesuffix("~"), row.backend)] += count
+        return found.most_common(1)[0][0] if found else ("", "")
+
     def letters(self, first: int, last: int) -> Counter[str]:
         """How often each of these letters came, from the first to the last."""
         found: Counter[str] = Counter()

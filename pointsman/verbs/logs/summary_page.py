@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import datetime
 from typing import Final
 
+from pointsman.verbs.logs.configured import Configured
 from pointsman.verbs.logs.letters import ending_of, is_normal, persistence_of
 from pointsman.verbs.logs.reading import duration
 from pointsman.verbs.logs.sketch import Sketch
@@ -15,13 +16,16 @@ CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx", "none")
 LOST: Final = ((1000, 1049), (3000, 3149))  # ms: a SYN sent once more, or twice
 
 
-def show_summary(summary: Summary, name: str, paper: Paper) -> None:
+def show_summary(summary: Summary, name: str, paper: Paper, configured: Configured | None = None) -> None:
     _head(summary, name, paper)
     striking = what_stands_out(summary)
     if striking:
         paper.title("What stands out")
         paper.bullets(striking)
     _letters(summary, paper)
+    if in_force := timeouts_in_force(summary, configured):
+        paper.title("Timeouts in force")
+        paper.rows(in_force)
     _statuses(summary, paper)
     _timers(summary, paper)
     _servers(summary, paper)
@@ -87,6 +91,18 @@ def _letters(summary: Summary, paper: Paper) -> None:
         for letters, count in cookies.most_common(summary.top):
             head = f"  {cut(letters, 8):<2} {count:>11,} {_share(count, sum(cookies.values())):>7}  "
             paper.beside(head, persistence_of(letters))
+
+
+def timeouts_in_force(summary: Summary, configured: Configured | None) -> list[tuple[str, str]]:
+    """Of the letters that tell of a timeout: which one it is, where they came most often."""
+    found: list[tuple[str, str]] = []
+    if configured is not None:
+        for letters, _ in summary.letters(0, 2).most_common(summary.top):
+            name = ending_of(letters).timeout
+            said = configured.timeout(name, *summary.most(letters)) if name else ""
+            if said:
+                found.append((letters, said))
+    return found
 
 
 def status_classes(summary: Summary) -> Counter[str]:
@@ -269,7 +285,7 @@ def _ms(sketch: Sketch, percent: int) -> str:
 # JSON.
 
 
-def summary_data(summary: Summary) -> dict[str, object]:
+def summary_data(summary: Summary, configured: Configured | None = None) -> dict[str, object]:
     letters, cookies = summary.letters(0, 2), summary.letters(2, 4)
     return {
         "kind": "summary",
@@ -281,6 +297,7 @@ def summary_data(summary: Summary) -> dict[str, object]:
         "seconds": span_seconds(summary),
         "formats": [{"format": route.form.kind, "lines": route.lines} for route in summary.routes],
         "stands_out": what_stands_out(summary),
+        "timeouts": dict(timeouts_in_force(summary, configured)),
         "termination": [
             {"letters": one, "lines": count, "meaning": ending_of(one).meaning} for one, count in letters.most_common()
         ],

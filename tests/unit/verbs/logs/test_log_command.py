@@ -42,10 +42,10 @@ def test_a_line_in_plain_words(capsys: pytest.CaptureFixture[str]) -> None:
     assert "\x1b" not in text
 
 
-def test_a_line_with_a_configuration(capsys: pytest.CaptureFixture[str]) -> None:
-    file = str(LINES / "haproxy.cfg")
-    text = " ".join(out(capsys, "-f", file, "--log", SLOW).split())
-    assert f"`timeout server 300ms` of defaults, {file}:" in text
+def test_a_line_with_a_configuration(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(LINES)
+    text = " ".join(out(capsys, "-f", "haproxy.cfg", "--log", SLOW).split())
+    assert "`timeout server 300ms` of defaults, haproxy.cfg:10" in text
     assert "`server s2 127.0.0.1:" in text
 
 
@@ -75,7 +75,9 @@ def test_each_line_of_each_program_fits_into_80_columns(program: str, capsys: py
         assert max([len(one) for one in capsys.readouterr().out.splitlines()], default=0) <= 80
 
 
-def test_a_file_is_summed_up(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_file_is_summed_up(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = out(capsys, "--log", str(LINES / "haproxy-2.6.log"))
     for title in ("How they ended", "Status", "Timers (ms)", "Servers", "Slowest", "Messages", "Not read: 3 lines"):
         assert title in text
@@ -85,8 +87,12 @@ def test_a_file_is_summed_up(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     packed.write_bytes(gzip.compress((LINES / "haproxy-2.6.log").read_bytes()))
     again = out(capsys, "--log", str(packed)).partition(": 33 lines")[2]
     assert again == text.partition(": 33 lines")[2]
-    with_file = out(capsys, "-f", str(LINES / "haproxy.cfg"), "--log", str(LINES / "haproxy-3.2.log"))
+    monkeypatch.chdir(LINES)
+    with_file = out(capsys, "-f", "haproxy.cfg", "--log", "haproxy-3.2.log")
     assert "Not read" not in with_file
+    in_force = " ".join(with_file.partition("Timeouts in force")[2].partition("Status")[0].split())
+    assert "sH `timeout server 300ms` of defaults, haproxy.cfg:10" in in_force
+    assert "cR `timeout http-request 200ms` of defaults, haproxy.cfg:12" in in_force
     assert "log-format of free-in" in with_file
 
 

@@ -1,5 +1,7 @@
 """What fields mean: where the time went, whose the status is, what stands out, what the configuration says."""
 
+from pathlib import Path
+
 import pytest
 
 from pointsman.verbs.logs.configured import Configured
@@ -207,6 +209,21 @@ def test_timeouts_that_are_not_set_and_names_that_are_gone(configured: Configure
     assert any(text.startswith("Tr is just above `timeout server 30s`") for text in close.striking)
     usual = meaning("0/0/0/5003/5004", captures="{a} ", reader=reader, configured=configured)
     assert not any("just above" in text for text in usual.striking)
+
+
+def test_structured_data_is_read_by_its_format(tmp_path: Path) -> None:
+    path = tmp_path / "haproxy.cfg"
+    path.write_text(
+        CONFIG + "frontend sd\n bind :81\n log 127.0.0.1:514 format rfc5424 local0\n"
+        ' log-format "%ft %ST"\n log-format-sd \'[x@1 host="%{+E}[capture.req.hdr(0)]" id="%rt"]\'\n'
+    )
+    configured = Configured([str(path)])
+    assert not configured.diagnostics.failed
+    line = b'<134>1 2009-02-06T12:12:56Z lb haproxy 7 - [x@1 host="a\\]b" id="12"] sd 200'
+    entry = Reader(configured.forms()).read(line)
+    assert entry is not None
+    assert read_meaning(entry, configured).others == [("capture.req.hdr(0)", "a]b"), ("request_counter", "12")]
+    assert read_meaning(entry).others == [("structured data", '[x@1 host="a\\]b" id="12"]')]
 
 
 @pytest.mark.parametrize(
