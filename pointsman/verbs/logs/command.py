@@ -26,6 +26,8 @@ LONGEST: Final = 1 << 16  # bytes of a line that are looked at
 
 def main(words: Sequence[str]) -> int:
     """`words` are those behind "explain". Status: 0 understood, 1 not (or not all that was asked), 2 wrong usage."""
+    if list(words) in (["--log", "--help"], ["--log", "-h"]):  # no line, as argparse would have it
+        words = ["--help"]
     options = _parser().parse_args(list(words))
     configured = None
     if options.file:
@@ -62,7 +64,7 @@ def main(words: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="pointsman explain --log",
+        prog="pointsman explain",
         description="What a log line says, in plain words; of a file, or of many lines, a summary.",
     )
     parser.add_argument("--log", metavar="LINE|FILE|-", required=True, help="a line, a file (also gzip), or stdin")

@@ -251,11 +251,12 @@ def _uneven(summary: Summary, total: int, errors: int) -> list[str]:
 
 def _slow_timers(summary: Summary) -> list[str]:
     found = []
+    held = sum(count for letters, count in summary.letters(0, 2).items() if letters[1:] == "T")
     for name, sketch in summary.timers().items():
         middle, high = sketch.percentile(50), sketch.percentile(95)
         if middle is None or high is None:
             continue
-        if name == "Tw" and high > 0:
+        if name == "Tw" and high > 0 and held * 20 < _count_streams(summary):  # of a tarpit, Tw is how long it held
             found.append(f"Tw: 5 of 100 waited {duration(high)} or more in queues.")
         elif name == "Tc" and high >= 100:
             found.append(f"Tc: 5 of 100 took {duration(high)} or more to connect; about 1 ms is usual.")

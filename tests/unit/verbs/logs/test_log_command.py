@@ -160,12 +160,19 @@ def test_folders_pipes_and_damaged_files(capsys: pytest.CaptureFixture[str], tmp
     os.close(reading)
 
 
+def test_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--log", "--help"])
+    assert ended.value.code == 0
+    assert "--top N" in capsys.readouterr().out
+
+
 def test_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     for words in (["--log"], ["--log", "x y", "--top", "0"], ["--log", "x y", "--what"]):
         with pytest.raises(SystemExit) as ended:
             main(words)
         assert ended.value.code == 2
-    assert "usage: pointsman explain --log" in capsys.readouterr().err
+    assert "usage: pointsman explain" in capsys.readouterr().err
 
 
 def test_mistakes_in_the_configuration_do_not_hide_its_formats(

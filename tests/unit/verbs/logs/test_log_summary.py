@@ -117,6 +117,13 @@ def test_servers_letters_and_what_stands_out() -> None:
     assert len(summary.slowest) == 3
 
 
+def test_a_tarpit_is_no_queue() -> None:
+    held = [line("web/<NOSRV>", -1, "PT--", 500).replace(b"0/0/1/-1/", b"0/900/-1/-1/") for _ in range(10)]
+    queued = [line().replace(b"0/0/1/5/", b"0/900/1/5/") for _ in range(10)]
+    assert not any("in queues" in text for text in what_stands_out(summed(held + [line()] * 10)))
+    assert any("waited 900 ms or more in queues" in text for text in what_stands_out(summed(queued + [line()] * 10)))
+
+
 def test_headings_may_change_within_a_file() -> None:
     bare = line().partition(b": ")[2]
     summary = summed([line(), bare, b"2009-02-06T12:14:14Z " + bare, line()])
