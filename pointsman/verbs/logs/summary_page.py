@@ -256,7 +256,7 @@ def _slow_timers(summary: Summary) -> list[str]:
         middle, high = sketch.percentile(50), sketch.percentile(95)
         if middle is None or high is None:
             continue
-        if name == "Tw" and high > 0 and held * 20 < _count_streams(summary):  # of a tarpit, Tw is how long it held
+        if name == "Tw" and high > 0 and held * 20 < sketch.total:  # of a tarpit, Tw is how long it held
             found.append(f"Tw: 5 of 100 waited {duration(high)} or more in queues.")
         elif name == "Tc" and high >= 100:
             found.append(f"Tc: 5 of 100 took {duration(high)} or more to connect; about 1 ms is usual.")
