@@ -6,6 +6,7 @@ A Row is what one entry of a list or a tree says: its pieces from the left, perh
 are those that a terminal needs: East Asian wide characters take two, combining marks none.
 """
 
+import itertools
 import os
 import sys
 import unicodedata
@@ -188,11 +189,11 @@ class Terminal:
         """The pieces, with the escapes of their colours."""
         if not self.coloured:
             return "".join(one.text for one in pieces).rstrip(" ")
-        return "".join(self._painted(one) for one in pieces)
-
-    def _painted(self, one: Piece) -> str:
-        code = _COLOURS[one.colour]
-        return f"\x1b[{code}m{one.text}\x1b[0m" if code and one.text else one.text
+        painted = []
+        for colour, group in itertools.groupby(pieces, lambda one: one.colour):
+            text, code = "".join(one.text for one in group), _COLOURS[colour]
+            painted.append(f"\x1b[{code}m{text}\x1b[0m" if code and text else text)
+        return "".join(painted)
 
 
 def _takes(stream: TextIO, text: str) -> bool:

@@ -223,8 +223,11 @@ def _proxies(stages: list[Stage], explanation: Explanation, marks: "Marks") -> l
 
 
 def _place(proxy: str, explanation: Explanation, marks: "Marks") -> str:
-    """Where the proxy is declared, as far as an explanation knows."""
-    return marks.place(explanation.at) if proxy.split("'")[1:2] == [explanation.frontend] else ""
+    """Where the proxy is declared."""
+    name = proxy.partition("'")[2].rpartition("'")[0]
+    if name == explanation.frontend and not proxy.startswith("backend"):
+        return marks.place(explanation.at)
+    return marks.place(explanation.backend_at) if name == explanation.backend else ""
 
 
 def _server(choice: Choice, marks: "Marks") -> Node:

@@ -20,7 +20,8 @@ SHOWN: Final = 3
 VALUE: Final = 200  # columns of a value
 REASON: Final = 36  # of what kept a rule from applying, beside it
 _T = TypeVar("_T")
-ENDING: Final = ("deny", "answer", "drop", "silent-drop", "tarpit", "close", "allow")
+ENDING: Final = ("deny", "answer", "drop", "silent-drop", "tarpit", "close")
+SAYING: Final = ("return", "redirect", "reject", "accept", "auth")  # actions whose name says how they end it
 
 
 class Marks:
@@ -29,7 +30,6 @@ class Marks:
     def __init__(self, terminal: Terminal, place: Places, everything: bool) -> None:
         yes, no, end = ("✓ ", "· ", "■ ") if terminal.unicode else ("* ", ". ", "# ")
         self.yes, self.no, self.end = Piece(yes, "good"), Piece(no, "dim"), Piece(end, "bad")
-        self.allow = Piece(end, "good")
         self.place = place
         self.everything = everything
 
@@ -142,12 +142,10 @@ def _ran(step: Step, stage: Stage, marks: Marks) -> Node:
 
 def _adds(step: Step) -> bool:
     """Whether the verdict says more than the rule itself."""
-    return step.verdict not in step.what and step.what not in ("return", "redirect", "reject")
+    return step.verdict not in step.what and step.what not in SAYING
 
 
 def _mark(step: Step, marks: Marks) -> Piece:
-    if step.verdict == "allow":
-        return marks.allow
     return marks.end if step.verdict in ENDING else marks.yes
 
 
