@@ -6,10 +6,12 @@ stdout, all else to stderr.
 
 import argparse
 import json
+import string
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from pointsman.verbs.explain.model import Answered, Asked, Explanation
 
@@ -123,10 +125,10 @@ def asked_of(options: argparse.Namespace) -> Asked:
         version=options.http,
         body=_content(options.body, "--body") if options.body is not None else b"",
         source=options.src,
-        destination=options.dst,
+        destination=_destination(options.dst),
         frontend=options.frontend,
         sni=options.sni,
-        client_certificate=options.client_cert,
+        client_certificate=_certificate(options.client_cert),
         payload=_payload(options),
         down=frozenset(_servers(options.down)),
         given=dict(_given(one) for one in options.set),
@@ -146,12 +148,28 @@ def _request_line(options: argparse.Namespace) -> tuple[str, str]:
     method, url = words if len(words) == 2 else (default, words[0])
     if len(words) == 1 and url.isupper() and url.isalpha():
         raise Wrong(f"'{url}' is a method: a URL is missing behind it")
+    url = _encoded(url)
     if "://" in url or url.startswith("/") or url == "*" or method == "CONNECT":
         return method, url
     host = url.partition("/")[0]
     if "." in host or ":" in host or host == "localhost":  # as browsers and curl have it
         return method, f"http://{url}"
     raise Wrong(f"'{url}' is no URL: is it a path (/{url}) or a host (http://{url})?")
+
+
+def _encoded(url: str) -> str:
+    """What is not ASCII is sent as browsers send it: percent-encoded, but names of hosts by IDNA."""
+    if url.isascii():
+        return url
+    scheme, slashes, rest = url.partition("://")
+    if not slashes:
+        scheme, rest = "", url
+    host, slash, path = rest.partition("/")
+    try:
+        host = host.encode("idna").decode("ascii")
+    except UnicodeError:
+        raise Wrong(f"'{host}' is no name of a host") from None
+    return f"{scheme}{slashes}{host}{slash}{quote(path, safe=string.punctuation)}"
 
 
 def _payload(options: argparse.Namespace) -> bytes | None:
@@ -176,6 +194,18 @@ def _content(name: str, option: str) -> bytes:
         return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as error:
         raise Wrong(f"{option} {name}: {error.strerror}") from None
+
+
+def _destination(text: str) -> str:
+    """ ":443", as bind lines have it, is a port."""
+    return text[1:] if text[1:].isdigit() and text.startswith(":") else text
+
+
+def _certificate(name: str) -> str:
+    """The file's name: it is there."""
+    if name:
+        _content(name, "--client-cert")
+    return name
 
 
 def _servers(names: Iterable[str]) -> Iterable[str]:

@@ -41,8 +41,14 @@ def page(explanation: Explanation, terminal: Terminal, everything: bool = False)
     yield from _titled(rendered(_proxies(answered, explanation, marks), terminal))
     yield from _titled(rendered(_limits(explanation, place), terminal))
     yield from _messages(explanation, terminal)
-    notes = [row(Piece("note: ", "dim"), one, indent=6) for one in explanation.notes]
+    notes = [row(Piece("note: ", "dim"), one, indent=6) for one in [*_own_notes(explanation), *explanation.notes]]
     yield from _titled(rows(notes, terminal))
+
+
+def _own_notes(explanation: Explanation) -> Iterator[str]:
+    words = explanation.bind.text.split()
+    if explanation.asked.url.startswith("https:") and words[:1] == ["bind"] and "ssl" not in words:
+        yield "the bind line has no TLS (ssl): who speaks https does not get through"
 
 
 def _titled(lines: Iterator[str]) -> Iterator[str]:
@@ -121,6 +127,8 @@ def _reasons(explanation: Explanation, place: Places) -> Iterator[_Entry]:
         route = _route(explanation)
         text = " ".join(route.text.split()) if route is not None else explanation.backend_why
         yield "backend", explanation.backend, text, place(_entered(explanation))
+    elif explanation.outcome == "no backend":
+        yield "backend", "none", "no use_backend line applies, and there is no default_backend", ""
     choice = explanation.server
     if choice is not None and explanation.outcome in ("server", "no server"):
         yield "server", choice.name or "none", f"{choice.algorithm}: {choice.why}", place(choice.at)
@@ -265,14 +273,14 @@ def _limits(explanation: Explanation, place: Places) -> list[Node]:
 
 
 def _messages(explanation: Explanation, terminal: Terminal) -> Iterator[str]:
-    choice = explanation.server
-    to = f"the request as {choice.name} would get it" if choice is not None and choice.name else "the request"
-    if explanation.request:
+    choice, payload = explanation.server, explanation.asked.payload
+    if _is_bytes(explanation):
+        shown = (payload or b"")[:200].decode("utf-8", "backslashreplace")
+        if payload:
+            yield from _message(f"the bytes that the server would get ({len(payload)})", (shown,), terminal)
+    elif explanation.request:
+        to = f"the request as {choice.name} would get it" if choice is not None and choice.name else "the request"
         yield from _message(to, explanation.request, terminal)
-    elif explanation.asked.payload and explanation.outcome == "server":
-        payload = explanation.asked.payload
-        shown = payload[:200].decode("utf-8", "backslashreplace")
-        yield from _message(f"the bytes that the server would get ({len(payload)})", (shown,), terminal)
     if explanation.response and not _is_bytes(explanation):
         title = "the response as the client would get it"
         if explanation.body_from == "server":

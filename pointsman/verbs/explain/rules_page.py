@@ -21,7 +21,14 @@ VALUE: Final = 200  # columns of a value
 REASON: Final = 36  # of what kept a rule from applying, beside it
 _T = TypeVar("_T")
 ENDING: Final = ("deny", "answer", "drop", "silent-drop", "tarpit", "close")
-SAYING: Final = ("return", "redirect", "reject", "accept", "auth")  # actions whose name says how they end it
+SAYING: Final = (
+    "return",
+    "redirect",
+    "reject",
+    "accept",
+    "auth",
+    "use-service",
+)  # actions whose name says how they end it
 
 
 class Marks:
@@ -104,7 +111,8 @@ def _reason(step: Step) -> str:
     value = acl.value if acl.value is not None else next(iter(acl.values), None)
     if value is None:
         return safe(f"{acl.text}: none")
-    return safe(f"{acl.text} is {quoted(value, type_of(acl, value))}")
+    unsure = any(one.text == sample.text for one in step.unknown for sample in acl.samples)
+    return safe(f"{acl.text} {'taken for' if unsure else 'is'} {quoted(value, type_of(acl, value))}")
 
 
 def _decisive(term: TermRecord) -> AclRecord | None:
@@ -119,7 +127,8 @@ def _decisive(term: TermRecord) -> AclRecord | None:
 
 
 def _ran(step: Step, stage: Stage, marks: Marks) -> Node:
-    node = leaf(_mark(step, marks), piece(text_of(step, stage), "" if step.text else "dim"), place=marks.place(step.at))
+    text = shorten(safe(text_of(step, stage)), VALUE)
+    node = leaf(_mark(step, marks), Piece(text, "" if step.text else "dim"), place=marks.place(step.at))
     details = node.details
     if step.condition is not None:
         details += _condition(step.condition, step.negated, marks)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from support.json_schema import complaints
-from support.programs import environment
+from support.programs import ROOT, environment
 
 from pointsman.cli import main
 from pointsman.verbs import explain
@@ -70,8 +71,10 @@ def test_words_become_what_is_asked(tmp_path: Path) -> None:
     assert made.down == {"a/b", "a/c", "d/e"}
     assert made.given == {"req.hdr(a=b)": "c=d", "rand(5)": ""}
     assert (made.answer.status, made.answer.headers) == (404, (("Server", "x"),))
-    assert (made.source, made.destination, made.sni, made.payload) == ("192.0.2.7", ":443", "a.test", None)
+    assert (made.source, made.destination, made.sni, made.payload) == ("192.0.2.7", "443", "a.test", None)
     assert asked("/", "--body", str(body)).method == "POST"
+    for text in ("443", "192.0.2.1:443", "[::1]:443", ":::443"):
+        assert asked("/", "--dst", text).destination == text
     assert asked("--frontend", "raw", "--data", str(body)).payload == b"a=1"
 
 
@@ -83,6 +86,8 @@ def test_words_become_what_is_asked(tmp_path: Path) -> None:
         ("localhost:8080", "http://localhost:8080"),
         ("https://a/", "https://a/"),
         ("OPTIONS *", "*"),
+        ("http://b\u00fccher.test/\u00e9/a%20b?c=\u00e9&d", "http://xn--bcher-kva.test/%C3%A9/a%20b?c=%C3%A9&d"),
+        ("/\u00e9", "/%C3%A9"),
         ("CONNECT a:443", "a:443"),
     ],
 )
@@ -104,6 +109,7 @@ def test_urls(words: str, url: str) -> None:
         (["/", "--set", "x"], "--set 'x': an expression and its value, as in 'sc_http_req_rate(0)=20'"),
         (["/", "--set", "=1"], "--set '=1': an expression and its value, as in 'sc_http_req_rate(0)=20'"),
         (["/", "--body", "/nowhere/x"], "--body /nowhere/x: No such file or directory"),
+        (["/", "--client-cert", "/nowhere/x"], "--client-cert /nowhere/x: No such file or directory"),
         (["/", "--repeat", "-1"], "--repeat -1: a number from 1 to 1,000,000"),
         (["/", "--status", "20"], "--status 20: a status has three digits"),
     ],
@@ -245,3 +251,35 @@ def test_nobody_is_asked_for_a_name(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert main(["explain", "-f", str(path), "http://a.test/"]) == 0
     said = capsys.readouterr().out
     assert said.startswith("GET http://a.test/ -> answered by the proxy: 503\n") and "\nnote: " in said
+
+
+BLOCK = re.compile(r"(?ms)^```haproxy\n(.*?)^```$")
+BLOCKS = [
+    pytest.param(text, id=f"{page}-{number}")
+    for page in ("acls", "cookies", "layer4", "persistence", "rate-limits", "waiting")
+    for number, text in enumerate(BLOCK.findall((ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")), 1)
+]
+
+
+@pytest.mark.parametrize("text", BLOCKS)
+def test_configurations_of_the_documentation(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each can be asked: eighty columns, and JSON that fits its schema."""
+    path = tmp_path / "haproxy.cfg"
+    path.write_text(text, encoding="utf-8")
+    found = re.search(r"(?m)^(?:frontend|listen) (\S+)", text)
+    assert found
+    words = [
+        "explain",
+        "-f",
+        str(path),
+        "--frontend",
+        found[1],
+        "http://www.example.com/api/x?a=1",
+        "-H",
+        "Cookie: a=b",
+    ]
+    assert main(words) == 0, capsys.readouterr().err
+    out = capsys.readouterr().out
+    assert out.startswith("GET http://www.example.com/api/x?a=1 -> ") and max(map(len, out.splitlines())) <= 80
+    assert main([*words, "--json"]) == 0
+    assert complaints(json.loads(capsys.readouterr().out), SCHEMA) == []
