@@ -5,6 +5,7 @@
     routes/    test          requests and what is to become of them, played against a file
     trial/     try           a file, brought up on a laptop
     why.py     why           what the live program has decided
+    terminal.py              text in 80 columns, with colours where they are wanted
 
 A verb is a module with a function main(words), `words` behind the verb's name, which gives the exit status. It is
 imported when it is asked for: what runs knows nothing of verbs.
