@@ -32,7 +32,8 @@ from pointsman.verbs.explain.words import value_text
 
 SHORT = re.compile(r"sc([0-2])_(\w+)(?:\((.*?)\))?(.*)", re.DOTALL)
 NUMBER = re.compile(r"-?\d+")
-ASSUMED: dict[str, Value] = {"rand": 0}  # what is taken for what nobody can know, where its fetch would say anything
+DRAWN = re.compile(r"rand(?:\((\d+)\))?(?:,|$)")
+DRAWN_BELOW = 1 << 32  # what `rand` is below that says nothing (manual 7.3.2)
 
 
 class Fixed(Source):
@@ -80,8 +81,9 @@ class Knowledge:
             why = why_unknown(one.fetch, one.converters)
             if why:
                 self.reasons[one.text] = why
-                if one.fetch in ASSUMED:
-                    self.assumed.append((one, ASSUMED[one.fetch]))
+                drawn = DRAWN.match(one.text)
+                if drawn:  # the middle: what holds for few draws in a hundred is not the answer
+                    self.assumed.append((one, int(drawn[1] or DRAWN_BELOW) // 2))
                 if is_state(one.fetch, one.converters):
                     self.states.add(one.text)
         self.acls: dict[tuple[int, int, str, str], Acl] = {}

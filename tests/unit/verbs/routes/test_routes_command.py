@@ -364,7 +364,7 @@ def test_what_cannot_be_known_fails_and_says_what_settles_it(folder: Path, capsy
     (folder / "haproxy.cfg").write_text(UNKNOWN)
     (folder / "routes.yml").write_text(
         """\
-- /a: {backend: other}
+- /a: {backend: app}
   set: {rand(10): 5}
 - /b: {status: 200, to-server: {x-draw: {present: yes}}}
 - /c: {to-server: {x-draw: 3, x-heavy: {absent: yes}}}
@@ -377,19 +377,19 @@ def test_what_cannot_be_known_fails_and_says_what_settles_it(folder: Path, capsy
         == """\
 FAILED  routes.yml:1  /a
   --set 'rand(10)=5'
-  backend: expected other, which is not certain
+  backend: expected app, which is not certain
     rand(100) cannot be known offline: it is drawn for each request
     say what it is:  set: {rand(100): ...}
-    haproxy.cfg:16: use_backend other if { rand(100) lt 5 }
-        rand(100) 0 matches lt 5
+    haproxy.cfg:17: default_backend app
+        none of the rules before it holds
 
 FAILED  routes.yml:4  /c
   --set 'rand(100)=50' --set 'rand(10)=5'
-  to-server x-draw: expected 3, got 0
+  to-server x-draw: expected 3, got 4
     rand(9) cannot be known offline: it is drawn for each request
     say what it is:  set: {rand(9): ...}
     haproxy.cfg:13: http-request set-header X-Draw %[rand(9)]
-        + x-draw: 0
+        + x-draw: 4
   to-server x-heavy: expected none, which is not certain
     sc0_bytes_out_rate cannot be known offline: a stick table counts it, while
     the program runs
