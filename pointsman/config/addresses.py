@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from pointsman.core.address import AF_INET, AF_INET6, AddressSpec, is_ip
+from pointsman.core.address import AF_INET, AF_INET6, NAMES, STAND_INS, AddressSpec, is_ip
 from pointsman.core.diagnostics import ConfigError, Position
 from pointsman.core.registry import nearest
 from pointsman.core.words import Word
@@ -297,6 +297,8 @@ def resolve(name: str, family: int = 0) -> str | None:
 
     It blocks: for start-up only.
     """
+    if not NAMES.asked:
+        return STAND_INS[family or AF_INET]
     for wanted in (family,) if family else (AF_INET, AF_INET6):
         try:
             return str(socket.getaddrinfo(name, None, wanted, socket.SOCK_STREAM)[0][4][0])

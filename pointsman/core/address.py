@@ -28,6 +28,17 @@ class NetAddress:
         return self is other or self.packed == other.packed and self.port == other.port and self.family == other.family
 
 
+class Names:
+    """Whether the names of hosts are looked up while a configuration is read; who only looks at one does not ask."""
+
+    def __init__(self) -> None:
+        self.asked = True
+
+
+NAMES: Final = Names()
+STAND_INS: Final = {AF_INET: "192.0.2.1", AF_INET6: "2001:db8::1"}  # of documentation: RFC 5737, RFC 3849
+
+
 _HOSTS: Final[dict[str, NetAddress]] = {}  # one of each IPv4 address met lately
 _PACKED: Final[dict[bytes, NetAddress]] = {}  # and one of each address of those who connected lately
 _MANY: Final = 1024

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from pointsman.core.address import AF_INET, NAMES, STAND_INS
 from pointsman.core.diagnostics import NOWHERE, ConfigError, Position
 from pointsman.core.registry import nearest
 from pointsman.core.words import Word
@@ -181,6 +182,8 @@ def _addresses(host: str, v6: bool, resolve: bool) -> list[bytes]:
             return [ipaddress.IPv6Address(host).packed]
         if DIGITS.fullmatch(host):
             return [socket.inet_aton(host)]  # "10.12" is 10.0.0.12
+        if resolve and host and not NAMES.asked:
+            return [socket.inet_aton(STAND_INS[AF_INET])]
         if resolve and host:
             found = socket.getaddrinfo(host, None, socket.AF_INET, socket.SOCK_STREAM)
             return sorted({socket.inet_aton(str(one[4][0])) for one in found})

@@ -22,6 +22,7 @@ from pointsman.config.lanes import is_capped
 from pointsman.config.load import find_files, load
 from pointsman.config.proxy import Disabled, Mode
 from pointsman.config.setting import SECTIONS, Configuration, In, Section, Setting
+from pointsman.core.address import NAMES
 from pointsman.core.diagnostics import Diagnostics, Position, Severity
 from pointsman.core.words import Line, Word
 from pointsman.sample.acl import Acl
@@ -320,6 +321,7 @@ def examine(
     diagnostics = Diagnostics()
     lines: list[tuple[Section, Line]] = []
     home = os.getcwd()
+    NAMES.asked = resolves
     try:
         configuration = load(
             paths,
@@ -338,5 +340,6 @@ def examine(
                 diagnostics.warning("'nbthread' is reduced to what 'thread-hard-limit' permits.")
             live = assembled(configuration, diagnostics, resolves)
     finally:
+        NAMES.asked = True
         os.chdir(home)
     return Subject(dict(texts), configuration, lines, live, diagnostics)

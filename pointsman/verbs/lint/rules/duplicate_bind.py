@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from pointsman.config.bind import Bind
 from pointsman.config.setting import Section
+from pointsman.core.address import STAND_INS
 from pointsman.verbs.lint.rule import Found, Level, rule
 from pointsman.verbs.lint.subject import Subject
 
@@ -36,7 +37,7 @@ def duplicate_bind(subject: Subject) -> Iterator[Found]:
     for section in subject.fronts:
         for bind in section.all(Bind):
             for address in bind.addresses:
-                if address.kind in ("fd", "sockpair") or address.port == 0:
+                if address.kind in ("fd", "sockpair") or address.port == 0 or _is_name(address.host, bind):
                     continue
                 host = "" if address.host in ("*", "0.0.0.0") else address.host
                 parameters = bind.parameters
@@ -52,3 +53,8 @@ def duplicate_bind(subject: Subject) -> Iterator[Found]:
 def _again(same: bool, one: Bind, other: Bind) -> bool:
     """The same line twice in one frontend: two queues of the system for one address, which may be meant."""
     return same and one.text == other.text and one.parameters.tls == other.parameters.tls
+
+
+def _is_name(host: str, bind: Bind) -> bool:
+    """A name that was not looked up."""
+    return host in STAND_INS.values() and host not in bind.text

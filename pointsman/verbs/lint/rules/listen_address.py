@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from pointsman.config.setting import Section
 from pointsman.verbs.lint.rule import Edit, Fix, Found, Level, rule
 from pointsman.verbs.lint.subject import Subject
 
@@ -24,7 +25,7 @@ def listen_address(subject: Subject) -> Iterator[Found]:
 
     HAProxy took addresses there before version 1.7. They stand on `bind` lines now (manual 4.2).
     """
-    for _, line in subject.lines:
+    for section, line in subject.lines:
         words = line.words
         if words[0].text not in ("listen", "frontend") or len(words) < 3 or "from" in [word.text for word in words]:
             continue
@@ -34,7 +35,15 @@ def listen_address(subject: Subject) -> Iterator[Found]:
         start = behind.column + behind.length
         edits = (
             Edit(first.file, first.line, start, last.column + last.length - start),
-            Edit(first.file, first.line, len(first.text) + 1, 0, f"\n    bind {text}"),
+            Edit(first.file, first.line, len(first.text) + 1, 0, f"\n{_blanks(subject, section)}bind {text}"),
         )
         at = first._replace(length=last.column + last.length - first.column)
         yield Found(at, "addresses stand on 'bind' lines", "", Fix(f"write 'bind {text}'", edits))
+
+
+def _blanks(subject: Subject, section: Section) -> str:
+    """What the section's other lines begin with."""
+    for line in subject.lines_of(section)[1:]:
+        text = line.at.text
+        return text[: len(text) - len(text.lstrip())]
+    return "    "

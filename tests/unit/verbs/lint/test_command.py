@@ -245,3 +245,20 @@ def test_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert wants_colour(True) and not wants_colour(False)
     monkeypatch.setenv("NO_COLOR", "1")
     assert not wants_colour(True)
+
+
+def test_no_name_is_looked_up(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*asked: object) -> None:
+        raise AssertionError(f"looked up: {asked}")
+
+    monkeypatch.setattr("socket.getaddrinfo", fail)
+    text = GOOD.replace(
+        "bind :8080", "bind web.internal:8080\n    bind app.internal:8080\n    log logs.internal:514 local0"
+    )
+    text = text.replace("192.0.2.1:80", "app.internal:80").replace(
+        "    default_backend", "    http-request deny if { src office.internal }\n    default_backend"
+    )
+    write(folder, text)
+    assert main(["-f", "haproxy.cfg"]) == 0, capsys.readouterr().out
