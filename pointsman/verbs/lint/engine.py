@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from pointsman.config.setting import In
 from pointsman.core.diagnostics import Position, Severity
 from pointsman.core.registry import nearest
 from pointsman.verbs.lint import loading, rules
@@ -106,11 +107,17 @@ def lint(subject: Subject, choice: Choice) -> Result:
 def _of_load(subject: Subject) -> list[Report]:
     reports: list[Report] = []
     for one in subject.diagnostics.findings:
-        level = loading.LEVELS[one.severity]
-        reports.append(
-            Report(loading.name_of(one), level, one.position, one.message.rstrip("."), one.hint, one.expected)
-        )
+        name, level = loading.name_of(one), loading.LEVELS[one.severity]
+        if name in loading.INHERITED and _is_inherited(subject, one.position):
+            level = Level.INFO
+        reports.append(Report(name, level, one.position, one.message.rstrip("."), one.hint, one.expected))
     return reports
+
+
+def _is_inherited(subject: Subject, at: Position) -> bool:
+    """The line is one of a defaults section."""
+    found = subject.by_place.get((at.file, at.line))
+    return found is not None and found[0].kind == In.DEFAULTS
 
 
 def _of_rule(rule: Rule, subject: Subject) -> list[Report]:

@@ -105,6 +105,8 @@ ROWS: Final = (
         "A word that does nothing",
     ),
 )
+# What says little where the line is one of a defaults section: some of its proxies have no use for it.
+INHERITED: Final = frozenset({"log-format-without-log", "needs-http-mode"})
 REST: Final = {
     Severity.ALERT: ("load-error", "The configuration does not load"),
     Severity.WARNING: ("load-warning", "Loading the configuration warns of this"),

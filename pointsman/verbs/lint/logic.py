@@ -24,7 +24,7 @@ MOST_ALTERNATIVES: Final = 16  # of a condition; one with more implies nothing
 MOST_PATTERNS: Final = 200  # of a line that is compared pattern by pattern
 # Fetches of which a request has one value at most, though their names allow for more.
 SINGLE: Final = frozenset({"req.hdr(host)", "req.fhdr(host)"})
-STANDING: Final = frozenset({"var"})
+STANDING: Final = frozenset({"var", "req.ssl_sni", "req_ssl_sni"})  # the same for all rules of one pass
 TEXTS: Final = frozenset({"str", "beg", "end", "sub", "dir", "dom"})
 
 

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from pointsman.config.setting import In
 from pointsman.rules.keywords import DefaultBackendLine, UseBackendLine
 from pointsman.verbs.lint.lists import routes_of
+from pointsman.verbs.lint.logic import formula, implies
 from pointsman.verbs.lint.rule import Found, Level, rule
+from pointsman.verbs.lint.shadow import Entry
 from pointsman.verbs.lint.subject import Subject
 
 FOUND = """
@@ -22,11 +24,20 @@ frontend www
     bind :80
     use_backend api if { path_beg /api }
     default_backend app
+frontend plain
+    mode http
+    bind :81
+    acl acme path_beg /.well-known/acme-challenge/
+    http-request redirect scheme https unless acme
+    use_backend api if acme
 backend api
     mode http
 backend app
     mode http
 """
+
+
+MOST = 50  # lines that are compared
 
 
 @rule("no-default-backend", Level.INFO, FOUND, CLEAN)
@@ -40,6 +51,18 @@ def no_default_backend(subject: Subject) -> Iterator[Found]:
         lines = section.all(UseBackendLine)
         if section.kind != In.FRONTEND or not lines or section.one(DefaultBackendLine) is not None:
             continue
-        if any(one.ends and one.condition is None for one in routes_of(section)):
+        if _takes_all(routes_of(section)):
             continue
         yield Found(section.at, f"{section.title} has no 'default_backend': what no rule takes gets a 503")
+
+
+def _takes_all(entries: list[Entry]) -> bool:
+    """One takes everything, or takes what another one leaves."""
+    made = [found for one in entries if one.ends and (found := formula(one.condition, one.negated)) is not None]
+    if any(() in one for one in made):
+        return True
+    for one in entries[:MOST]:
+        left = formula(one.condition, not one.negated) if one.ends else None
+        if left and any(implies(left, other) for other in made[:MOST]):
+            return True
+    return False

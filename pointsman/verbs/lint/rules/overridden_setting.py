@@ -71,4 +71,5 @@ def overridden_setting(subject: Subject) -> Iterator[Found]:
                 if before is not None and before.at.line != setting.at.line:
                     words = " ".join(word.text for word in subject.words(setting.at))
                     message = f"'{words}' in line {setting.at.line} replaces this"
-                    yield Found(before.at, message, "keep the one that is meant", remove(before.at))
+                    fix = None if isinstance(setting, CheckKind) else remove(before.at)  # rules of it may follow
+                    yield Found(before.at, message, "keep the one that is meant", fix)

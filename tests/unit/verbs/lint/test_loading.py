@@ -4,7 +4,7 @@ import pytest
 
 from pointsman.verbs.lint import loading
 from pointsman.verbs.lint.engine import Choice, lint
-from pointsman.verbs.lint.rule import RULES
+from pointsman.verbs.lint.rule import RULES, Level
 from pointsman.verbs.lint.subject import examine
 from pointsman.verbs.lint.text import Text
 
@@ -65,3 +65,12 @@ def test_every_name_has_a_mistake() -> None:
     names = {name for name, _, _ in loading.ROWS}
     assert names - set(MISTAKES) == {"unreachable-rule", "unknown-name"}
     assert all(name in RULES for name in names)
+
+
+def test_a_line_of_defaults_that_one_proxy_has_no_use_for_is_info() -> None:
+    for text, level in (
+        ("defaults\n option forwardfor\n" + TCP, Level.INFO),
+        (MISTAKES["needs-http-mode"], Level.WARNING),
+    ):
+        subject = examine(["haproxy.cfg"], {"haproxy.cfg": Text("haproxy.cfg", text.encode())})
+        assert [one.level for one in lint(subject, Choice()).reports if one.name == "needs-http-mode"] == [level]
