@@ -65,10 +65,12 @@ NAMED = re.compile(r"(c?(?:ob|fn))=\((\d+)\)(?: (.*))?$")
 class Counting:
     """The program under callgrind with the server it asks. Use as `with Counting(...) as counting:`.
 
-    `h2`: rows that HTTP/2 is spoken in are among those that will be measured.
+    `h2`: rows that HTTP/2 is spoken in are among those that will be measured. `more`: a line of the global section.
     """
 
-    def __init__(self, python: str, folder: Path, environment: dict[str, str] | None = None, h2: bool = False) -> None:
+    def __init__(
+        self, python: str, folder: Path, environment: dict[str, str] | None = None, h2: bool = False, more: str = ""
+    ) -> None:
         self.folder = folder
         self.crowd = Crowd(0)
         self.receiver = Receiver()
@@ -78,6 +80,8 @@ class Counting:
             self.crowd.open()
             path = folder / "test.cfg"
             text = configuration(1, folder, self.receiver.port, self.ports, [self.crowd.port])
+            if more:
+                text = text.replace("global\n", f"global\n    {more}\n", 1)
             path.write_text(text + h2_configuration(folder, self.ports) if h2 else text)
             output = folder / "output"
             clock = build_clock(folder)

@@ -222,14 +222,13 @@ def _cookie(part: bytes) -> str:
 
 def wanted_by(view: View, ring: Ring, name: str) -> list[Kept]:
     """By its unique id, or by its number: "#17", "#2.17" of the second lane."""
-    lane = view.process.arena.lane + 1
     asked = name.encode("utf-8", "surrogateescape")
-    names = (f"#{lane}.", "#")
-    return [
-        one
-        for one in ring.latest()
-        if one.unique_id and one.unique_id == asked or name in [f"{start}{one.number}" for start in names]
-    ]
+    lane, point, digits = name.removeprefix("#").rpartition(".")
+    numbered = name.startswith("#") and digits.isascii() and digits.isdigit()
+    if numbered and (not point or lane == str(view.process.arena.lane + 1)):
+        number = int(digits)
+        return [one for one in ring.latest() if one.number == number or one.unique_id == asked]
+    return [one for one in ring.latest() if one.unique_id == asked]
 
 
 # Where it was asked.

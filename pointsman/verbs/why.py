@@ -107,7 +107,7 @@ def _sockets(options: argparse.Namespace, engine: Engine | None) -> list[tuple[s
     settings = engine.configuration.main.all(StatsSocket)
     settings = sorted(settings, key=lambda one: one.parameters.level == "user")
     found: list[tuple[str, AddressSpec | str]] = [
-        (setting.text, spec) for setting in settings for spec in setting.addresses
+        (_name(spec), spec) for setting in settings for spec in setting.addresses
     ]
     if not found and engine.failed:
         raise WhyError(f"{options.files[0]} has faults, which pointsman -c tells, and so no stats socket is known.")
@@ -117,6 +117,21 @@ def _sockets(options: argparse.Namespace, engine: Engine | None) -> list[tuple[s
             "In its global section:  stats socket /run/haproxy/admin.sock level admin"
         )
     return found
+
+
+def _name(spec: AddressSpec) -> str:
+    """As socat has it."""
+    if spec.kind == "unix":
+        return spec.host if "/" in spec.host else f"./{spec.host}"
+    if spec.kind == "abns":
+        return f"ABSTRACT-CONNECT:{spec.host}"
+    host = _reachable(spec.host)
+    return f"TCP:[{host}]:{spec.port}" if ":" in host else f"TCP:{host}:{spec.port}"
+
+
+def _reachable(host: str) -> str:
+    """Where one connects to who listens there."""
+    return {"": "127.0.0.1", "*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
 
 
 def _ask(sockets: Sequence[tuple[str, AddressSpec | str]], line: str) -> str:
@@ -147,8 +162,7 @@ def _connection(place: AddressSpec | str) -> socket.socket:
             return _timed(socket.create_connection((host.strip("[]") or "127.0.0.1", int(port)), PATIENCE))
         kind, path = "unix", place
     elif place.kind == "inet":
-        host = "127.0.0.1" if place.host in ("", "*", "0.0.0.0") else place.host
-        return _timed(socket.create_connection((host, place.port), PATIENCE))
+        return _timed(socket.create_connection((_reachable(place.host), place.port), PATIENCE))
     else:
         kind, path = place.kind, place.host
     sock = socket.socket(socket.AF_UNIX)

@@ -12,6 +12,7 @@ from pointsman.stream.ring import Kept, Ring
 from pointsman.stream.told import MOST, USUAL, keep
 
 LISTED = 20  # decisions, where no number is said
+MOST_LISTED = 1_000  # of a lane, which serves nobody while it writes them
 OFF = "Decisions are not kept. 'set decisions on' begins to keep them."
 
 
@@ -36,7 +37,7 @@ class _Wish:
         else:
             self.identity = kind
         if kind in ("last", "backend") and words:
-            self.most = _number(words.pop(0))
+            self.most = _number(words.pop(0), MOST_LISTED)
         if words:
             raise CommandError(f"Unsupported option '{words[0]}': show decisions [<id>|last|backend <name>] [json].")
 
@@ -45,7 +46,7 @@ class _Wish:
             found = wanted_by(call.view, ring, self.identity)
             if not found:
                 raise CommandError("No such decision: it is too old, or of a lane that has ended.")
-            return found
+            return found[-MOST_LISTED:]
         kept = ring.latest()
         if self.backend:
             name = self.backend.encode("utf-8", "surrogateescape")
@@ -53,9 +54,9 @@ class _Wish:
         return kept[-self.most :]
 
 
-def _number(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= MOST:
-        raise CommandError(f"Expects a number of decisions, from 1 to {MOST}.")
+def _number(text: str, most: int) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= most:
+        raise CommandError(f"Expects a number of decisions, from 1 to {most}.")
     return int(text)
 
 
@@ -105,7 +106,7 @@ def set_decisions(call: Call) -> str:
     words = call.words
     if words[:1] not in (["on"], ["off"]) or len(words) > 1 + (words[0] == "on"):
         raise CommandError("Expects 'on', with a number of decisions if one is wanted, or 'off'.")
-    size = 0 if words[0] == "off" else _number(words[1]) if len(words) > 1 else USUAL
+    size = 0 if words[0] == "off" else _number(words[1], MOST) if len(words) > 1 else USUAL
     program = call.view.program
     if size != (0 if program.ring is None else program.ring.size):
         fronts: list[Frontend] = [proxy.front.frontend for proxy in call.view.proxies if proxy.front is not None]

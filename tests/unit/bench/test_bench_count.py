@@ -11,7 +11,7 @@ from support.programs import HAPROXY
 
 from bench.callgrind import difference, is_countable, parse
 from bench.configs import PLAIN, configuration, h2_configuration
-from bench.count import CHECKED, report, verdict
+from bench.count import CHECKED, kept_report, report, verdict
 from bench.crowd import BODY, Crowd, response
 from bench.frames import HEADERS, SETTINGS, Exchanges, frame
 from bench.profile import fold, table
@@ -214,3 +214,10 @@ def test_responses_differ_where_the_path_asks_for_it() -> None:
     assert response(b"/", 1, False) == response(b"/", 2, False)
     assert response(b"/v", 1, True).endswith(BODY)
     assert b"\r\nConnection: close\r\n" in response(b"/", 1, True)
+
+
+def test_what_keeping_decisions_may_add() -> None:
+    lines, good = kept_report({"small": 10_000, "full": 20_000}, {"small": 10_300, "full": 20_000})
+    assert good and "+3.0 %" in lines[2] and lines[2].endswith("| ok |")
+    lines, good = kept_report({"small": 10_000, "full": 20_000}, {"small": 10_301, "full": 20_000})
+    assert not good and lines[2].endswith("| MORE |") and lines[3].endswith("| ok |")

@@ -141,7 +141,8 @@ def test_a_rule_of_the_backend(run: Run, tmp_path: Path) -> None:
 
 def test_a_cookie_and_the_default(run: Run, tmp_path: Path) -> None:
     program(decided(tmp_path, ["GET / HTTP/1.1\nhost: h\ncookie: SRV=one"]), tmp_path / "sock")
-    lines = run("last", "--socket", str(tmp_path / "sock"))[1].splitlines()
+    lines = run("last", "-f", file_of(tmp_path))[1].splitlines()
+    assert "      cookie: SRV=<3 bytes>" in lines
     assert lines[1:3] == [
         "Backend site: default_backend site  (haproxy.cfg:14)",
         "Server s1: the persistence cookie named it.",
@@ -232,3 +233,41 @@ def test_wrong_usage(words: list[str], capsys: pytest.CaptureFixture[str]) -> No
     with pytest.raises(SystemExit) as caught:
         why.main(words)
     assert caught.value.code == 2 and "usage: pointsman why" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [
+        ("/run/haproxy/admin.sock", "/run/haproxy/admin.sock"),
+        ("unix@admin.sock", "./admin.sock"),
+        ("abns@one", "ABSTRACT-CONNECT:one"),
+        ("ipv4@*:9999", "TCP:127.0.0.1:9999"),
+        ("ipv6@[::]:9999", "TCP:[::1]:9999"),
+    ],
+)
+def test_sockets_are_named_as_socat_has_them(word: str, name: str, run: Run, tmp_path: Path) -> None:
+    text = f"global\n    stats socket {word} level admin\n"
+    answer = "Decisions are not kept. 'set decisions on' begins to keep them."
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(why, "_connection", lambda place: _Canned(answer))
+        status, _, err = run("last", "-f", file_of(tmp_path, text))
+    assert status == 1 and f'  echo "set decisions on" | socat - {name}\n' in err
+
+
+class _Canned:
+    """A connection that gives an answer."""
+
+    def __init__(self, answer: str) -> None:
+        self.answers = [answer.encode(), b""]
+
+    def __enter__(self) -> _Canned:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+    def sendall(self, data: bytes) -> None:
+        assert data == b"show decisions last json\n"
+
+    def recv(self, size: int) -> bytes:
+        return self.answers.pop(0)
