@@ -18,13 +18,15 @@ from typing import Final
 
 from pointsman.config.global_section import StatsSocket
 from pointsman.core.address import AddressSpec
-from pointsman.sample.trace import ConditionRecord
+from pointsman.verbs.explain.as_json import explanation_json
 from pointsman.verbs.explain.engine import AskedError, Engine
-from pointsman.verbs.explain.model import Asked, Explanation, Stage
-from pointsman.verbs.explain.words import shown
+from pointsman.verbs.explain.model import Asked, Explanation
+from pointsman.verbs.explain.places import places_of
+from pointsman.verbs.explain.rules_page import Marks, stage_node
+from pointsman.verbs.explain.tree import Node, rendered
 from pointsman.verbs.logs.letters import ending_of, persistence_of
+from pointsman.verbs.terminal import WIDTH, Terminal, piece, row, safe, write
 
-WIDTH: Final = 80
 PATIENCE: Final = 5.0  # s that the program may take
 USUAL_FILE: Final = "/etc/haproxy/haproxy.cfg"
 
@@ -46,19 +48,28 @@ def main(words: Sequence[str]) -> int:
         usable = engine if engine is not None and not engine.failed else None
         if options.json:
             both = [{"decision": one, "now": _as_plain(_now(usable, one))} for one in decisions]
-            print(json.dumps(both, indent=2, sort_keys=True))
-            return 0
-        for number, one in enumerate(decisions):
-            lines = [*answer(one), "", *details(one), *now(usable, one)]
-            print("\n".join([""] * (number > 0) + [_clean(line) for line in lines]))
-        if engine is not None and engine.failed:
-            print("\nNothing was compared with the file, which has faults: pointsman -c tells them.")
-    except BrokenPipeError:  # who reads has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            write([json.dumps(both, indent=2, sort_keys=True)])
+        else:
+            write(_pages(decisions, usable, engine is not usable, options.all))
     except WhyError as error:
         print(error, file=sys.stderr)
         return 1
     return 0
+
+
+def _pages(decisions: Sequence[Told], engine: Engine | None, faults: bool, everything: bool) -> Iterator[str]:
+    """One behind the other. `faults`: of the file."""
+    terminal = Terminal.of(sys.stdout)
+    for number, one in enumerate(decisions):
+        if number:
+            yield ""
+        yield from answer(one)
+        yield ""
+        yield from details(one)
+        yield from now(engine, one, terminal, everything)
+    if faults:
+        yield ""
+        yield "Nothing was compared with the file, which has faults: pointsman -c tells them."
 
 
 def _options(words: Sequence[str]) -> argparse.Namespace:
@@ -71,6 +82,7 @@ def _options(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("id", metavar="UNIQUE-ID|last", help="its unique id, its number (#42, #1.42), or 'last'")
     parser.add_argument("-f", dest="files", action="append", default=[], metavar="FILE", help="the configuration")
     parser.add_argument("--socket", default="", metavar="PATH", help="the stats socket, or <host>:<port>")
+    parser.add_argument("--all", action="store_true", help="also why rules did not apply, and long lists whole")
     parser.add_argument("--json", action="store_true", help="all that is known, as JSON")
     options = parser.parse_args(words)
     if not options.files and not options.socket:
@@ -393,7 +405,7 @@ def _now(engine: Engine | None, one: Told) -> Explanation | str | None:
         return str(error)
 
 
-def now(engine: Engine | None, one: Told) -> Iterator[str]:
+def now(engine: Engine | None, one: Told, terminal: Terminal, everything: bool) -> Iterator[str]:
     """Rule by rule, by the file."""
     found = _now(engine, one)
     if found is None:
@@ -402,12 +414,20 @@ def now(engine: Engine | None, one: Told) -> Iterator[str]:
     if isinstance(found, str):
         yield from _wrapped(f"By the file as it is now: {found}.", "")
         return
-    yield from _wrapped(f"By the file as it is now, rule by rule (+ held, - did not): {_differs(one, found)}", "")
+    yield from _wrapped(f"By the file as it is now: {_differs(one, found)}", "")
+    marks = Marks(terminal, places_of(found), everything)
+    roots: list[Node] = []
+    name = ""
     for stage in found.stages:
-        yield from _stage(stage)
-    hidden = [name for name, value in found.asked.headers if value.endswith(" bytes>") or value.endswith("bytes>")]
+        if stage.proxy != name or not roots:
+            name = stage.proxy
+            roots.append(Node(row(piece(name.replace("'", ""), "strong"))))
+        roots[-1].below.append(stage_node(stage, marks))
+    yield from rendered(roots, terminal)
+    hidden = sorted({name for name, value in found.asked.headers if value.endswith("bytes>")})
     if hidden:
-        names = ", ".join(sorted(set(hidden)))
+        names = ", ".join(hidden)
+        yield ""
         yield from _wrapped(f"Values of {names} are not told: rules that look at them may say otherwise here.", "")
 
 
@@ -425,53 +445,16 @@ def _differs(one: Told, found: Explanation) -> str:
     )
 
 
-def _stage(stage: Stage) -> Iterator[str]:
-    steps = [step for step in stage.steps if step.ran or step.condition is not None]
-    if not steps:
-        return
-    yield f"  {stage.name}, {stage.proxy}"
-    for step in steps:
-        mark = "+" if step.ran else "-"
-        yield from _wrapped(f"{step.at.line:>5}  {' '.join(step.text.split())}", f"  {mark} ", 13)
-        if step.condition is not None and not step.ran:
-            yield from _reasons(step.condition)
-
-
-def _reasons(condition: ConditionRecord) -> Iterator[str]:
-    """What a condition that does not hold has failed on: one term of each alternative."""
-    for terms in condition.alternatives:
-        for term in terms:
-            for line in term.lines:
-                if term.verdict == condition.verdict:
-                    values = ", ".join(shown_value(value) for value in line.values)
-                    yield from _wrapped(f"{line.text.split()[0]} is {values or 'not there'}", " " * 13, 15)
-
-
-def shown_value(value: object) -> str:
-    """As a configuration would have it."""
-    return f'"{shown(value)}"' if isinstance(value, bytes) else str(value)
-
-
-def _as_plain(found: Explanation | str | None) -> Told | None:
-    if found is None:
-        return None
-    if isinstance(found, str):
-        return {"error": found}
-    ended = found.ended_by
-    return {
-        "backend": found.backend,
-        "ended_by": {"file": ended.file, "line": ended.line, "text": ended.text.strip()} if ended.line else None,
-        "outcome": found.outcome,
-        "server": found.server.name if found.server is not None else "",
-        "status": found.status,
-    }
+def _as_plain(found: Explanation | str | None) -> object:
+    return {"error": found} if isinstance(found, str) else None if found is None else explanation_json(found)
 
 
 # Lines.
 
 
 def _wrapped(text: str, first: str, indent: int = 2) -> list[str]:
-    """At most 80 columns, where there are blanks."""
+    """At most 80 columns, where there are blanks; nothing in them that a terminal would obey."""
+    text = safe(text)
     if len(first) + len(text) <= WIDTH:
         return [first + text]
     return textwrap.wrap(
@@ -482,8 +465,3 @@ def _wrapped(text: str, first: str, indent: int = 2) -> list[str]:
         break_long_words=True,
         break_on_hyphens=False,
     )
-
-
-def _clean(line: str) -> str:
-    """Without what would spoil a terminal."""
-    return line if line.isprintable() else "".join(one if one.isprintable() else f"\\x{ord(one):02x}" for one in line)
