@@ -1,8 +1,10 @@
 """`pointsman test`: requests and what is to become of them, played against a configuration without a socket.
 
-    nodes.py      YAML as a tree that knows its places; duplicate keys, tags and endless anchors are refused
+    nodes.py      YAML as a tree that knows its places; what is said about mistakes
     keys.py       every key of the format, once: its words for documentation, its schema
-    reader.py     the tree as cases: defaults, groups, parameters
+    tree.py       made of PyYAML's events
+    reader.py     the tree as cases: defaults, groups, parameters; values.py: their values, names.py: their names
+    schema.py     the same tables as JSON schema
     model.py      a case: what is asked (explain's Asked), and what is expected of the Explanation
     wanted.py     one expectation: "is", "regex", "absent"...
     check.py      an Explanation beside a case: what fails, and whether it could be known at all

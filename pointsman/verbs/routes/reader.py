@@ -19,6 +19,7 @@ from pointsman.core.registry import nearest
 from pointsman.verbs.explain.model import Answered, Asked
 from pointsman.verbs.routes.keys import ANSWER, ASKED, CASE, EXPECTED, FILE, GROUP, HEADER_KEYS, MEANT
 from pointsman.verbs.routes.model import NUMBER, Case, Expectation, Suite
+from pointsman.verbs.routes.names import apart
 from pointsman.verbs.routes.nodes import Mapping, Missing, Node, Problems, RoutesError, Scalar, Sequence, shorten
 from pointsman.verbs.routes.values import Values, kind
 
@@ -88,6 +89,7 @@ class _Reader:
     problems: Problems
     values: Values = field(init=False)
     cases: list[Case] = field(default_factory=list)
+    suffixes: list[str] = field(default_factory=list)  # of names of cases: parameters that these do not show
     visits: int = 0
     parameters: dict[Position, str] = field(default_factory=dict)  # where one is given: its name, until it is used
 
@@ -119,7 +121,10 @@ class _Reader:
             hint = f"in a case, it is written <{shorten(name)}>"
             self.problems.add(f"the parameter '{shorten(name)}' is used nowhere", at, hint)
         return Suite(
-            file=self.path, cases=tuple(_apart(self.cases)), configuration=configuration, environment=environment
+            file=self.path,
+            cases=tuple(apart(self.cases, self.suffixes)),
+            configuration=configuration,
+            environment=environment,
         )
 
     # Keys.
@@ -303,9 +308,10 @@ class _Reader:
                 if name in used:
                     self.parameters.pop(key.at, None)
             unnamed = [f"{name}={value}" for name, (_, value) in row.items() if name in used and name not in named]
-            shown = f" [{', '.join(unnamed)}]" if unnamed else ""
+            shown = f"[{', '.join(unnamed)}]" if unnamed else ""
         case = self._read_case(at, keys, groups)
-        self.cases.append(replace(case, name=shorten(case.name + shown, 200)))
+        self.cases.append(replace(case, name=shorten(case.name, 200)))
+        self.suffixes.append(shorten(shown, 100))
 
     def _read_case(self, at: Position, keys: Mapping, groups: tuple[str, ...]) -> Case:
         asked, title = self._asked(at, keys)
@@ -476,16 +482,3 @@ def _merge(base: Mapping, over: Mapping, depths: dict[str, int], any_case: bool)
             value = _merge(former[1], value, inner, name in HEADER_KEYS)
         pairs[name] = (key, value)
     return Mapping(over.at, pairs)
-
-
-def _apart(cases: list[Case]) -> Iterator[Case]:
-    """Names that stand there twice get their lines, and where these are the same, a number."""
-    counts: dict[str, int] = {}
-    for case in cases:
-        counts[case.path] = counts.get(case.path, 0) + 1
-    seen: dict[str, int] = {}
-    for case in cases:
-        if counts[case.path] > 1:
-            case = replace(case, name=f"{case.name} (line {case.at.line})")
-        seen[case.path] = seen.get(case.path, 0) + 1
-        yield replace(case, name=f"{case.name} #{seen[case.path]}") if seen[case.path] > 1 else case

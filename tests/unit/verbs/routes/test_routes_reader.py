@@ -214,10 +214,10 @@ def test_parameters() -> None:
     assert cases[0].asked.headers == (("X-a.example", "a.example"),)
     assert [expected(one) for one in cases[:2]] == [{"backend": "web", "server": "w1"}, {"status": "403"}]
     assert [one.name for one in cases] == [
-        "GET http://a.example/ [to=web/w1]",
-        "GET http://b.example/ [to=403]",
-        "GET https://a.example/ [to=web/w1]",
-        "GET https://b.example/ [to=403]",
+        "GET http://a.example/",
+        "GET http://b.example/",
+        "GET https://a.example/",
+        "GET https://b.example/",
         "by name [to=x]",
         "by name [to=y]",
     ]
