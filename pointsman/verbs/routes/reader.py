@@ -405,7 +405,7 @@ class _Reader:
             headers=values.headers(headers, "headers") if headers is not None else (),
             body=values.bytes(body, "body") if body is not None else b"",
             source=text("src"),
-            destination=text("dst"),
+            destination=text("dst").removeprefix(":"),
             frontend=text("frontend"),
             sni=text("sni"),
             client_certificate=values.existing(certificate, "client-cert") if certificate is not None else "",

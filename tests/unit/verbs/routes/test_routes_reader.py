@@ -112,7 +112,7 @@ cases:
         b"\x00\xff",
         500,
     )
-    assert (mail.name, mail.asked.payload) == ("connection to :25", b"hi")
+    assert (mail.name, mail.asked.destination, mail.asked.payload) == ("connection to :25", "25", b"hi")
 
 
 def test_everything_that_can_be_expected() -> None:
