@@ -40,7 +40,8 @@ def reasons(failure: Failure, places: Sequence[Place] = ()) -> list[Reason]:
         return []
     key = expectation.key if expectation is not None else failure.label
     wanted = [one for test in expectation.tests for one in test.values] if expectation is not None else []
-    if key in ("to-server", "to-client", "variables") and expectation is not None:
+    sent = explanation.response if key == "to-client" else explanation.request or key == "variables"
+    if key in ("to-server", "to-client", "variables") and expectation is not None and sent:
         found = list(_about(explanation, expectation.name, key))
     elif key in ("server", "sequence") or key.startswith("share of"):
         found = list(_server(explanation, wanted))
@@ -116,7 +117,7 @@ def _about(explanation: Explanation, name: str, key: str) -> Iterator[Reason]:
         yield _step(step)
     if not found and not idle:
         end = ending(explanation)
-        if end is not None:
+        if end is not None and key == "variables":
             yield _step(end)
         else:
             what = "sets it" if key == "variables" else "changes it"

@@ -426,3 +426,76 @@ cases:
 """
     )
     assert main(["routes.yml", "-f", "haproxy.cfg"]) == 0
+
+
+RICH = """\
+global
+    log 127.0.0.1:514 local0
+defaults
+    mode http
+    log global
+    option httplog
+    timeout client 1s
+    timeout server 1s
+    timeout connect 1s
+frontend web
+    bind :80
+    capture request header Host len 20
+    http-request capture path len 10
+    http-request set-header X-F 1
+    http-request deny if { path /no }
+    http-request redirect location /new if { path /old }
+    http-response set-header X-R %[status]
+    http-response deny if { status 500 }
+    option forwardfor
+    use_backend stats if { path /stats }
+    default_backend app
+backend app
+    cookie SRV insert indirect
+    server a1 192.0.2.1:80 cookie a1
+    server a2 192.0.2.2:80 cookie a2
+backend stats
+    stats enable
+    stats uri /stats
+"""
+
+
+def test_captures_logs_cookies_services_and_strictness(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "haproxy.cfg").write_text(RICH)
+    (folder / "routes.yml").write_text(
+        """\
+- http://h.example/x:
+    captures: {all: [h.example, /x]}
+    log: {hr: "{h.example|/x}", ST: 201, b: app, tsc: --NI}
+    log-line: 'web app/a[12] .* 201 .*"GET http://h.example/x|/x HTTP/1.1"$'
+    to-client: {x-r: 201, set-cookie: {regex: ^SRV=a}}
+    to-server: {x-forwarded-for: 192.0.2.7}
+  src: 192.0.2.7
+  answer: 201
+- http://h.example/x: app/a2
+  headers: {Cookie: SRV=a2}
+- http://h.example/old: {status: 302, to-client: {location: /new}, ended-by: 16}
+- http://h.example/x: {status: 502, ended-by: 'http-response deny'}
+  answer: 500
+- http://h.example/stats: {outcome: service, status: 200}
+- http://h.example/x:
+    to-server: {x-f: 1, x-forwarded-for: 127.0.0.1}
+    to-client: {x-r: 200, set-cookie: {present: yes}}
+  strict: yes
+"""
+    )
+    assert main(["routes.yml", "-f", "haproxy.cfg"]) == 0, capsys.readouterr().out
+    (folder / "routes.yml").write_text(
+        "- http://h.example/no: {to-server: {x-f: 1}}\n- /x: {to-client: {x-r: 200}}\n  strict: on\n"
+    )
+    capsys.readouterr()
+    assert main(["routes.yml", "-f", "haproxy.cfg"]) == 1
+    said = capsys.readouterr().out.rpartition("\n\n")[0].replace(" a1;", " a?;")
+    first, second = said.split("\n\n")
+    assert first.splitlines()[1:] == [
+        "  to-server x-f: expected 1, got none",
+        "    haproxy.cfg:15: http-request deny if { path /no }",
+        '        path "/no" matches',
+    ]
+    assert "+ x-f: 1 (haproxy.cfg:14); + x-forwarded-for: 127.0.0.1" in second
+    assert "+ set-cookie: SRV=a" in second
