@@ -11,11 +11,13 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -399,6 +401,30 @@ def test_a_balancer_that_crashes_ends_the_run(tmp_path: Path) -> None:
     assert "the balancer has ended by signal 11" in (tmp_path / "err").read_text()
     assert gone(tmp_path, processes)
     trial.end(0)
+
+
+class Hello(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "5")
+        self.end_headers()
+        self.wfile.write(b"mine\n")
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_real_servers_stay(tmp_path: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hello) as own:
+        thread = threading.Thread(target=own.serve_forever)
+        thread.start()
+        text = SMALL.replace("10.0.0.1:80", f"localhost:{own.server_port}") + "    server s2 10.0.0.2:80 backup\n"
+        (tmp_path / "haproxy.cfg").write_text(text)
+        base = ("-f", "haproxy.cfg", "--port-base", str(free_port()))
+        status, out, _ = command(tmp_path, *base, "--real", "web/s1", "--once", "http://www.example.com/x")
+        own.shutdown()
+        thread.join()
+    assert (status, out.splitlines()[-2:]) == (0, ["mine", ""])
 
 
 def command(folder: Path, *words: str) -> tuple[int, str, str]:

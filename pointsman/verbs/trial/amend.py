@@ -96,12 +96,15 @@ class Amender:
                 v6only=False,
                 defer_accept=False,
                 tfo=False,
+                netscaler_magic=0,
                 owner=SocketOwner(mode=0o600),
                 lanes=(),
                 mss=0,
                 congestion="",
                 password="",
             )
+            if setting.parameters.netscaler_magic:
+                self.notices.append(f"{setting.at}: no NetScaler header is asked for")
             if len(places) > 1:
                 parameters = replace(parameters, id=0)
             return replace(setting, addresses=tuple(places), parameters=parameters)
@@ -159,7 +162,9 @@ class Amender:
         self.servers.append(one)
         if self._is_real(one):
             one.kind, one.host = "real", shown(setting.address)
-            return setting
+            return replace(
+                setting, parameters=replace(parameters, resolvers="")
+            )  # the system knows its name, or nobody
         spec = self._own_place(setting.address)
         if spec is not None:
             one.kind, one.host = "chain", shown(spec)
@@ -180,7 +185,7 @@ class Amender:
                 tls=tls,
                 check_port=self.order.checks if one.kind == "echo" and parameters.check else 0,
                 check_address="",
-                check_send_proxy=parameters.check_send_proxy or one.kind == "chain",
+                check_send_proxy=one.kind == "chain" and (parameters.check_send_proxy or one.send_proxy),
                 interval=max(parameters.interval, self._interval),
                 agent_port=self.order.agents,
                 agent_address=one.host if one.kind == "echo" else echo_host(number),

@@ -122,7 +122,7 @@ async def _work(running: Running, asked: argparse.Namespace, faults: list[FaultR
     if asked.json:
         print(json.dumps(_as_json(running, page), indent=2), flush=True)
     else:
-        for line in describe(running, page):
+        for line in describe(running, page, asked.map):
             print(line)
         sys.stdout.flush()
     if asked.map:
@@ -157,12 +157,12 @@ def _has_tls(running: Running) -> bool:
     return os.path.exists(running.path("ca.pem"))
 
 
-def describe(running: Running, page: str) -> list[str]:
-    """The map of what listens where, and what was done to have it so."""
+def describe(running: Running, page: str, brief: bool) -> list[str]:
+    """The map of what listens where, and what was done to have it so. `brief`: that is all."""
     plan = running.plan
     echoes = [one for one in plan.servers if one.kind == "echo"]
     name = ", ".join(running.order.files)
-    lines = [f"{name} is up, with {_counted(len(echoes), 'echo server')}. Ctrl-C ends it.", ""]
+    lines = [f"{name} is up, with {_counted(len(echoes), 'echo server')}.{'' if brief else ' Ctrl-C ends it.'}", ""]
     width = max([len(one.url or one.place) for one in plan.listening])
     owner = max([len(one.frontend) for one in plan.listening])
     for one in plan.listening[:LISTED]:
@@ -182,7 +182,7 @@ def describe(running: Running, page: str) -> list[str]:
     lines += ["", *_hints(running)]
     if page:
         lines.append(f"page of what happens: {page}")
-    return [*lines, ""]
+    return lines if brief else [*lines, ""]
 
 
 def _extra(one: Listening) -> str:

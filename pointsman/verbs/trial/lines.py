@@ -19,24 +19,33 @@ from pointsman.verbs.trial.material import AUTHORITY, CERTIFICATE, CHAIN, KEY, L
 from pointsman.verbs.trial.order import LOG, Order
 
 HERE: Final = "127.0.0.1"
-DROPPED: Final = {  # of the global section: what needs rights, or a machine of its own
-    **dict.fromkeys(("chroot", "user", "group", "uid", "gid", "setcap"), "rights"),
-    **dict.fromkeys(("daemon", "pidfile", "master-worker", "mworker-max-reloads"), "processes"),
-    **dict.fromkeys(("nbthread", "nbproc", "thread-groups", "thread-group", "thread-hard-limit"), "processes"),
-    **dict.fromkeys(("cpu-map", "cpu-set", "cpu-policy", "cpu-affinity", "numa-cpu-mapping"), "processes"),
-    **dict.fromkeys(("ulimit-n", "fd-hard-limit", "strict-limits", "maxconn", "maxsslconn"), "limits"),
-    **dict.fromkeys(("server-state-file", "server-state-base", "stats-file"), "states of servers"),
-    **dict.fromkeys(("unix-bind", "external-check", "insecure-fork-wanted", "zero-warning", "quiet"), ""),
-    **dict.fromkeys(("issuers-chain-path", "ssl-engine", "ssl-provider", "ssl-provider-path"), ""),
-}
-DROPPED_OF_PROXIES: Final = {
-    "load-server-state-from-file": "states of servers",
-    "server-state-file-name": "states of servers",
-    "email-alert": "mails",
-    "external-check": "external checks",
-    "source": "source addresses",
-    "bind-process": "processes",
-}
+DROPPED: Final = frozenset(  # of the global section: what needs rights, or a machine of its own
+    (
+        *(
+            "chroot",
+            "user",
+            "group",
+            "uid",
+            "gid",
+            "setcap",
+            "daemon",
+            "pidfile",
+            "master-worker",
+            "mworker-max-reloads",
+        ),
+        *("nbthread", "nbproc", "thread-groups", "thread-group", "thread-hard-limit"),
+        *("cpu-map", "cpu-set", "cpu-policy", "cpu-affinity", "numa-cpu-mapping"),
+        *("ulimit-n", "fd-hard-limit", "strict-limits", "maxconn", "maxsslconn", "unix-bind"),
+        *("server-state-file", "server-state-base", "stats-file", "external-check", "insecure-fork-wanted"),
+        *("zero-warning", "quiet", "issuers-chain-path", "ssl-engine", "ssl-provider", "ssl-provider-path"),
+    )
+)
+DROPPED_OF_PROXIES: Final = frozenset(
+    (
+        *("load-server-state-from-file", "server-state-file-name", "email-alert", "external-check", "source"),
+        "bind-process",
+    )
+)
 CRT: Final = frozenset(("crt", "default-crt"))
 CA: Final = frozenset(("ca-file", "ca-verify-file", "ca-sign-file"))
 FILES: Final = frozenset(("file", "lf-file", "errorfile", "-f"))
@@ -50,12 +59,12 @@ Change = Callable[[Sequence[Word], Section, Configuration], Sequence[Word] | Non
 
 
 class Lines:
-    """Changes lines, one after the other. `left_out`: what was, and where."""
+    """Changes lines, one after the other. `left_out`: the keywords of those that were."""
 
     def __init__(self, order: Order, material: Material) -> None:
         self.order = order
         self.material = material
-        self.left_out: dict[str, list[str]] = {}
+        self.left_out: dict[str, None] = {}
         self.quic: list[str] = []
         self.names: dict[str, None] = {}  # host names that rules ask for
         self.asks_port = ""  # where a rule does
@@ -71,6 +80,7 @@ class Lines:
             "stats": self._stats,
             "stick-table": self._stick_table,
             "load": self._load,
+            "ssl-f-use": self._use_certificate,
             "errorfile": self._error_file,
         }
 
@@ -90,25 +100,22 @@ class Lines:
         words = self._rules(words)
         return line if words is line.words else Line(tuple(words))
 
-    def leave_out(self, what: str, word: Word) -> None:
-        file, number = word.source
-        self.left_out.setdefault(what, []).append(f"{file}:{number}")
-
     def _is_left_out(self, words: Sequence[Word], section: Section) -> bool:
         first = words[1] if words[0].text in ("no", "default") and len(words) > 1 else words[0]
+        name = first.text
         if section.kind == In.GLOBAL:
-            reason = DROPPED.get(first.text)
+            left = name in DROPPED
         elif section.kind == In.PEERS:
-            reason = None if first.text == "table" else "peers"
-        elif section.kind == In.RESOLVERS and first.text == "parse-resolv-conf":
-            reason = "name servers"
+            left, name = name != "table", "peers"
+        elif section.kind == In.RESOLVERS:
+            left = name == "parse-resolv-conf"
+        elif name == "option" and words[-1].text == "external-check":
+            left, name = True, "external-check"
         else:
-            reason = DROPPED_OF_PROXIES.get(first.text)
-            if first.text == "option" and [word.text for word in words[-2:]][-1] == "external-check":
-                reason = "external checks"
-        if reason:
-            self.leave_out(reason, first)
-        return reason is not None
+            left = name in DROPPED_OF_PROXIES
+        if left:
+            self.left_out.setdefault(name)
+        return left
 
     # Addresses.
 
@@ -140,7 +147,6 @@ class Lines:
         return [*words[:2], *[_word(word, f"{HERE}:{self.order.checks}") for word in words[2:3]], *words[3:]]
 
     def _name_server(self, words: Sequence[Word], section: Section, configuration: Configuration) -> Sequence[Word]:
-        self.leave_out("name servers", words[0])
         return [*words[:2], *[_word(word, f"{HERE}:{self.order.checks}") for word in words[2:3]], *words[3:]]
 
     def _stats(self, words: Sequence[Word], section: Section, configuration: Configuration) -> Sequence[Word] | None:
@@ -184,6 +190,9 @@ class Lines:
             elif name == "issuer":
                 changed[index] = _word(word, self.material.file(word.text, AUTHORITY))
         return _without(changed, {"ocsp": 1, "sctl": 1, "ocsp-update": 1})
+
+    def _use_certificate(self, words: Sequence[Word], section: Section, configuration: Configuration) -> Sequence[Word]:
+        return self._encrypted(words, configuration)
 
     def _encrypted(self, words: Sequence[Word], configuration: Configuration) -> list[Word]:
         """Words of TLS that name files."""

@@ -27,6 +27,8 @@ from pointsman.verbs.trial.running import Running
 from pointsman.verbs.trial.seen import Seen
 
 IDLE: Final = 30.0  # s that a connection may be silent
+SERVERS_PER_SECOND: Final = 500
+SHOWN: Final = 500  # servers
 LONGEST_BODY: Final = 4_096
 POLICY: Final = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; form-action 'none'"
 Reply = tuple[int, str, str]  # status, type, body
@@ -38,6 +40,8 @@ class Page:
         self.seen = seen
         self.token = secrets.token_urlsafe(24)
         self.port = 0
+        self.states: dict[str, tuple[str, str]] = {}
+        self.fresh_until = 0.0
         self.server: asyncio.Server | None = None
 
     async def start(self) -> str:
@@ -114,16 +118,22 @@ class Page:
                     "requests": states.get(one.title, ("", ""))[1],
                     "faults": ", ".join(fault.text for fault in faults.of(one)),
                 }
-                for one in running.plan.servers
+                for one in running.plan.servers[:SHOWN]
             ],
             "notices": running.plan.notices,
         }
 
     async def _states(self) -> dict[str, tuple[str, str]]:
-        """Status and number of sessions of each server, of `show stat` (management manual 9.1)."""
+        """Status and number of sessions of each server, of `show stat` (management manual 9.1). Of thousands of servers
+        that takes a while, so it is asked less often."""
+        now = self.running.loop.time()
+        if now < self.fresh_until:
+            return self.states
+        self.fresh_until = now + len(self.running.plan.servers) / SERVERS_PER_SECOND
         text = await self.running.command("show stat -1 4 -1")
         found: dict[str, tuple[str, str]] = {}
         with contextlib.suppress(KeyError, csv.Error):
             for row in csv.DictReader(io.StringIO(text.lstrip("# "))):
                 found[f"{row['pxname']}/{row['svname']}"] = (row["status"], row["stot"])
+        self.states = found
         return found

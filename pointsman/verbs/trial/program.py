@@ -239,9 +239,8 @@ class _Trial:
                 f"rules ask at which port clients came in, and see those of this run: {self.lines.asks_port}"
             )
         notices += [f"missing {kind} made: {_some(paths)}" for kind, paths in kinds.items()]
-        left = [what for what in self.lines.left_out if what]
-        if left:
-            notices.append(f"left out: {', '.join(left)}")
+        if self.lines.left_out:
+            notices.append(f"left out: {', '.join(self.lines.left_out)}")
         return notices
 
 

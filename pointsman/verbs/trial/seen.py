@@ -51,7 +51,14 @@ class Seen:
         self.number += 1
         self.lines.append((self.number, text))
         if not self.quiet:
-            print(text, flush=True)
+            self.show(text)
+
+    def show(self, text: str) -> None:
+        """On the terminal, whose control sequences no client shall write."""
+        try:
+            print("".join(char if char.isprintable() else "?" for char in text), flush=True)
+        except BrokenPipeError:
+            self.quiet = True  # whoever read it has gone; the page goes on
 
     def request(self, fields: list[str]) -> None:
         if len(fields) < FIELDS:
@@ -64,7 +71,7 @@ class Seen:
         one = Exchange(self.number, shown, client, place, frontend, backend, server, status, size, letters, ms, request)
         self.requests.append(one)
         if not self.quiet and frontend.rstrip("~") not in self.running.plan.logging:
-            print(f"{shown} {frontend} {backend}/{server} {status} {letters} {ms}ms {request}".rstrip(), flush=True)
+            self.show(f"{shown} {frontend} {backend}/{server} {status} {letters} {ms}ms {request}".rstrip())
 
     def since(self, number: int) -> list[dict[str, object]]:
         """Requests that came behind that one."""

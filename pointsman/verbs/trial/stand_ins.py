@@ -1,8 +1,8 @@
 """Environment variables that a file uses and nobody has set: each gets a value that fits its name, and a notice."""
 
+import os
 from typing import Final, overload
 
-_T = str | None
 FIRST_PORT: Final = 9001
 _KINDS: Final = (  # what a name has in it, and what it then probably is; the first that fits
     (("HOSTNAME", "DOMAIN", "FQDN"), "example.com"),
@@ -34,6 +34,25 @@ class StandIns(dict[str, str]):
         if name not in self.made:
             self.made[name] = self._value(name)
         return self.made[name]
+
+    # What the files set is seen by all that reads the environment later (the fetch env, python-load).
+
+    def __setitem__(self, name: str, value: str) -> None:
+        super().__setitem__(name, value)
+        os.environ[name] = value
+
+    def setdefault(self, name: str, default: str = "", /) -> str:
+        if name not in self:
+            self[name] = default
+        return self[name]
+
+    def __delitem__(self, name: str) -> None:
+        super().__delitem__(name)
+        os.environ.pop(name, None)
+
+    def pop(self, name: str, default: str | None = None, /) -> str | None:  # type: ignore[override]
+        os.environ.pop(name, None)
+        return super().pop(name, default)
 
     def _value(self, name: str) -> str:
         upper = name.upper()

@@ -83,7 +83,7 @@ backend api
     for gone in ("chroot", "nobodyhere", "nbthread", "quic", "source", "external", "load-server-state"):
         assert gone not in seen
     assert list(reading.lines.names) == ["api.example.com", "*.other.example.com"]
-    assert set(reading.lines.left_out) >= {"rights", "processes", "source addresses", "external checks"}
+    assert set(reading.lines.left_out) >= {"chroot", "user", "nbthread", "source", "external-check"}
     assert [Path(at).name for at in reading.lines.quic] == ["haproxy.cfg:20"]
 
 
