@@ -191,6 +191,8 @@ def _extra(one: Listening) -> str:
         said.append("TCP")
     if not one.url and one.tls:
         said.append("TLS")
+    if one.hello:
+        said.append("TLS goes through")
     if one.proxied:
         said.append("PROXY header first")
     if one.verify in ("optional", "required"):
@@ -203,7 +205,8 @@ def _hints(running: Running) -> list[str]:
     plan = running.plan
     usable = [one for one in plan.listening if one.url and not one.proxied]
     plain = next((one for one in usable if not one.tls), None)
-    secure = next((one for one in usable if one.tls), None)
+    passing = [one for one in plan.listening if one.hello and one.port and not one.proxied]
+    secure = next((one for one in [*usable, *passing] if one.tls or one.hello), None)
     names = [name for name in plan.names if not name.startswith("*")]
     lines = []
     if plain is not None:
@@ -217,7 +220,7 @@ def _hints(running: Running) -> list[str]:
         if names:
             lines.append(f"  curl {trust} --connect-to ::{secure.place} https://{names[0]}/")
         else:
-            lines.append(f"  curl {trust} {secure.url}")
+            lines.append(f"  curl {trust} https://{secure.place}/")
     return ["ask it:", *lines] if lines else []
 
 

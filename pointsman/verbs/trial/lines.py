@@ -52,6 +52,7 @@ FILES: Final = frozenset(("file", "lf-file", "errorfile", "-f"))
 MAPPED: Final = re.compile(r"\b(map\w*)\(([^,()]+)")
 NAMED: Final = re.compile(r"(?:sni|hdr[a-z_]*\(host|host_only)", re.IGNORECASE)
 DOMAIN: Final = re.compile(r"(?:\*\.|\.)?[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}")
+HELLO: Final = re.compile(r"\breq[._]ssl_(?:sni|hello_type)\b")
 PORT: Final = re.compile(r"\b(?:dst_port|fc_dst_port|dst_is_local)\b")
 FILE_ENDINGS: Final = (".lst", ".txt", ".map", ".acl", ".list", ".cfg", ".conf", ".pem", ".lua", ".http")
 
@@ -67,6 +68,7 @@ class Lines:
         self.left_out: dict[str, None] = {}
         self.quic: list[str] = []
         self.names: dict[str, None] = {}  # host names that rules ask for
+        self.looks_at_hellos: set[str] = set()  # proxies whose rules look at the names in hellos of TLS
         self.asks_port = ""  # where a rule does
         self.sockets: list[tuple[str, str]] = []  # stats sockets: as the file has them, and where they are
         self._kinds: dict[str, Change] = {
@@ -97,7 +99,7 @@ class Lines:
             words = changed
         elif section.kind == In.GLOBAL:
             words = self._global(words, configuration)
-        words = self._rules(words)
+        words = self._rules(words, section)
         return line if words is line.words else Line(tuple(words))
 
     def _is_left_out(self, words: Sequence[Word], section: Section) -> bool:
@@ -222,7 +224,7 @@ class Lines:
             return words
         return [*words[:2], self._changed(words[2], words[2].text, f"error {words[1].text}"), *words[3:]]
 
-    def _rules(self, words: Sequence[Word]) -> Sequence[Word]:
+    def _rules(self, words: Sequence[Word], section: Section) -> Sequence[Word]:
         """Maps, lists of patterns and replies that conditions and rules name; and the host names that they ask for."""
         changed: list[Word] | None = None
         for index, word in enumerate(words):
@@ -238,6 +240,8 @@ class Lines:
                 changed[index] = _word(word, new)
         if not self.asks_port and any(PORT.search(word.text) for word in words):
             self.asks_port = "{}:{}".format(*words[0].source)
+        if any(HELLO.search(word.text) for word in words):
+            self.looks_at_hellos.add(section.name)
         if any(NAMED.search(word.text) for word in words):
             for word in words[1:]:
                 if DOMAIN.fullmatch(word.text) and not word.text.endswith(FILE_ENDINGS):

@@ -42,7 +42,7 @@ class Listening:
     verify: str = ""  # optional, required: clients are asked for a certificate
     proxied: bool = False  # connections begin with a PROXY header
     proto: str = ""
-    names: list[str] = field(default_factory=list)  # host names that rules ask for
+    hello: bool = False  # TLS passes through, and rules look at the name in its hello
 
     @property
     def place(self) -> str:

@@ -112,7 +112,7 @@ class _Trial:
         self._add(configuration, "nbthread 1")
         try:
             authority = Authority(order.folder, self.lines.names)
-            if amender.encrypts:
+            if amender.encrypts or self.lines.looks_at_hellos:
                 authority.begin()
             authority.fill(self.material)
         except CertificateError as error:
@@ -203,6 +203,7 @@ class _Trial:
             spec = listener.opening.spec
             one = by_place[(spec.host, spec.port or 0)]
             one.http = listener.frontend.http
+            one.hello = not one.http and not one.tls and one.frontend in self.lines.looks_at_hellos
             listening.append(one)
         logging = [frontend.name.decode() for frontend in live.frontends if frontend.logger is not None]
         for frontend in live.frontends:

@@ -31,6 +31,7 @@ from pointsman.verbs.trial.order import LOG, READY, RUNTIME, SEEN, Order, Plan, 
 from pointsman.verbs.trial.sweeper import Sweeper
 
 START: Final = 120.0  # s in which a balancer is up; a file with thousands of servers takes a few
+SILENT: Final = 1.0  # s without a word on a terminal
 AT_ONCE: Final = 3.0  # s in which it ends
 LONGEST_PATH: Final = 60  # characters of the folder: names of sockets have 107 with what stands behind it
 SIZE: Final = 65_536
@@ -97,7 +98,9 @@ class Running:
         self.loop.add_reader(ready, partial(_resolve, told))
         self._listen(LOG, lambda data: self.on_line(data.decode("utf-8", "replace").rstrip("\n")))
         self._listen(SEEN, lambda data: self.on_request(data.decode("utf-8", "replace").rstrip("\n").split("\t")))
+        patience = self.loop.call_later(SILENT, self._wait_for)
         text = await self._launch()
+        patience.cancel()
         if not text:
             await asyncio.wait([self.ended], timeout=AT_ONCE)
             raise RunError("")
@@ -112,6 +115,10 @@ class Running:
         await asyncio.wait([told, self.ended], timeout=START, return_when=asyncio.FIRST_COMPLETED)
         if not told.done():
             raise RunError("" if self.ended.done() else f"the balancer was not up within {START:.0f} s")
+
+    def _wait_for(self) -> None:
+        if sys.stderr.isatty():
+            print(f"reading {', '.join(self.order.files)} ...", file=sys.stderr, flush=True)
 
     async def _launch(self) -> str:
         """Start the balancer. Its plan as it has written it, or ""."""

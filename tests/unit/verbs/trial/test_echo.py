@@ -15,6 +15,9 @@ import pytest
 
 from pointsman.core.address import net_address
 from pointsman.proto.proxy import render_v1, render_v2
+from pointsman.server.checks.h2 import CheckH2
+from pointsman.server.checks.http_request import CheckRequest
+from pointsman.server.checks.http_response import CheckResponse
 from pointsman.verbs.trial.amend import echo_host
 from pointsman.verbs.trial.echo import Echo
 from pointsman.verbs.trial.faults import Faults, parse_fault
@@ -180,6 +183,21 @@ def test_other_upgrades(stand: Stand) -> None:
         assert sock.recv(1_000).startswith(b"HTTP/1.1 101 ")
         sock.sendall(b"own words")
         assert sock.recv(100) == b"own words"
+
+
+def test_http2(stand: Stand) -> None:
+    client, reply = CheckH2(False), CheckResponse(65_536)
+    fields = [(b"host", b"h2.example"), (b"accept", b"application/json")]
+    with stand.connect(0) as sock:
+        sock.sendall(client.ask(CheckRequest(b"POST", b"/two", fields, b"a body"), reply))
+        while not reply.full and not reply.broken:
+            sock.sendall(client.feed(sock.recv(65_536)))
+    assert reply.head is not None
+    assert reply.head.status == 200
+    said = json.loads(reply.body)
+    assert said["server"]["name"] == "s1"
+    assert said["request"] == {"method": "POST", "uri": "http://h2.example/two", "version": "HTTP/2.0"}
+    assert said["body"] == {"size": 6, "text": "a body"}
 
 
 def test_faults(stand: Stand) -> None:

@@ -1,21 +1,32 @@
 """Lines that are changed before they are parsed: their words, their places, and files that take the place of others."""
 
+import os
 from pathlib import Path
+
+import pytest
 
 import pointsman.keywords  # noqa: F401
 from pointsman.config.load import load
-from pointsman.config.setting import Configuration
+from pointsman.config.setting import Configuration, Section
 from pointsman.core.diagnostics import Diagnostics
 from pointsman.core.words import Line
 from pointsman.verbs.trial.lines import Lines
 from pointsman.verbs.trial.material import Material
 from pointsman.verbs.trial.order import Order
+from pointsman.verbs.trial.stand_ins import StandIns
+
+
+@pytest.fixture(autouse=True)
+def _own_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading files enters a folder and sets variables."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "environ", os.environ.copy())
 
 
 class Reading:
     """A configuration as a run reads it: its lines' words, as they are parsed."""
 
-    def __init__(self, folder: Path, text: str) -> None:
+    def __init__(self, folder: Path, text: str, *others: str) -> None:
         file = folder / "haproxy.cfg"
         file.write_text(text)
         run = folder / "run"
@@ -25,12 +36,17 @@ class Reading:
         self.seen: list[str] = []
         self.parsed: list[Line] = []
         self.diagnostics = Diagnostics()
+        self.variables = StandIns({})
         self.configuration: Configuration = load(
-            [str(file)], self.diagnostics, variables={}, directory=str(folder), prepare=self._prepare
+            ["haproxy.cfg", *others],
+            self.diagnostics,
+            variables=self.variables,
+            directory=str(folder),
+            prepare=self._prepare,
         )
         self.run = str(run)
 
-    def _prepare(self, line, section, configuration):  # type: ignore[no-untyped-def]
+    def _prepare(self, line: Line, section: Section, configuration: Configuration) -> Line | None:
         changed = self.lines(line, section, configuration)
         if changed is not None:
             self.parsed.append(changed)
@@ -38,8 +54,7 @@ class Reading:
         return changed
 
 
-def test_a_laptop_is_no_server(tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.chdir(tmp_path)
+def test_a_laptop_is_no_server(tmp_path: Path) -> None:
     text = """\
 global
     chroot /var/empty
@@ -85,6 +100,35 @@ backend api
     assert list(reading.lines.names) == ["api.example.com", "*.other.example.com"]
     assert set(reading.lines.left_out) >= {"chroot", "user", "nbthread", "source", "external-check"}
     assert [Path(at).name for at in reading.lines.quic] == ["haproxy.cfg:20"]
+
+
+def test_several_files_conditions_and_default_path(tmp_path: Path) -> None:
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "known.lst").write_text("10.0.0.1\n")
+    (tmp_path / "conf" / "b.cfg").write_text("frontend b\n    http-request deny if { src -f known.lst }\n")
+    text = """\
+global
+    default-path config
+    presetenv MODE tcp
+    setenv NAME set
+defaults
+    mode "${MODE}"
+.if defined(NOT_SET)
+frontend gone
+.endif
+.if streq("$NAME",set)
+backend "${NAME}"
+    server "${UNKNOWN}" 10.0.0.1:80
+.endif
+"""
+    reading = Reading(tmp_path, text, "conf")
+    assert not reading.diagnostics.failed, [one.render() for one in reading.diagnostics.findings]
+    assert "mode tcp" in reading.seen
+    assert [proxy.name for proxy in reading.configuration.proxies] == ["set", "b"]
+    assert "server unknown 10.0.0.1:80" in reading.seen
+    assert reading.variables.made == {"UNKNOWN": "unknown"}
+    assert "http-request deny if { src -f known.lst }" in reading.seen
+    assert not reading.material.made
 
 
 def test_words_keep_their_places(tmp_path: Path) -> None:
