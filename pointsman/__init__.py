@@ -12,17 +12,23 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pointsman.extension.api import Headers as Headers
+    from pointsman.extension.api import Reply as Reply
+    from pointsman.extension.api import Request as Request
+    from pointsman.extension.api import Response as Response
+    from pointsman.extension.api import Transaction as Transaction
+    from pointsman.extension.api import Variables as Variables
     from pointsman.extension.api import action as action
     from pointsman.extension.api import arguments as arguments
     from pointsman.extension.api import converter as converter
     from pointsman.extension.api import fetch as fetch
+    from pointsman.extension.api import http as http
     from pointsman.extension.api import logger as logger
     from pointsman.extension.api import service as service
+    from pointsman.extension.api import set_map as set_map
+    from pointsman.extension.api import set_variable as set_variable
     from pointsman.extension.api import task as task
-    from pointsman.extension.transaction import Headers as Headers
-    from pointsman.extension.transaction import Request as Request
-    from pointsman.extension.transaction import Response as Response
-    from pointsman.extension.transaction import Transaction as Transaction
+    from pointsman.extension.api import variable as variable
 
 __version__ = "0.1.0"
 __date__ = "2026/11/21"  # of this version, as `show info` says it

@@ -8,6 +8,7 @@ import pointsman.admin.commands.decisions  # noqa: F401
 import pointsman.admin.commands.dynamic_cookies  # noqa: F401
 import pointsman.admin.commands.patterns  # noqa: F401
 import pointsman.admin.commands.proxies  # noqa: F401
+import pointsman.admin.commands.python  # noqa: F401
 import pointsman.admin.commands.resolvers  # noqa: F401
 import pointsman.admin.commands.server_address  # noqa: F401
 import pointsman.admin.commands.server_agent  # noqa: F401

@@ -38,7 +38,6 @@ from pointsman.assemble.mailers import connect_mailers
 from pointsman.assemble.modes import decide_modes
 from pointsman.assemble.names import connect_names
 from pointsman.assemble.places import places_of
-from pointsman.assemble.python import build_python
 from pointsman.assemble.references import check_references, declare_users
 from pointsman.assemble.restoring import restore_states
 from pointsman.assemble.rules import fill_backend_rules, fill_frontend_rules
@@ -156,7 +155,6 @@ def assemble(configuration: Configuration, diagnostics: Diagnostics, resolves: b
     build_backend_loggers(live, configuration)
     live.reserve = Reserve(arena, ADDED, CELLS_IN_ROW * arena.rows + CELLS)
     fill_admin(live, configuration, diagnostics)
-    build_python(live, configuration)
     build_checks(live, configuration, diagnostics)
     build_tracking(live, diagnostics)
     restore_states(live, diagnostics)

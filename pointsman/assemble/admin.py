@@ -25,6 +25,7 @@ from pointsman.assemble.added_backends import BackendMaker
 from pointsman.assemble.front_tls import read_line
 from pointsman.assemble.live import BackgroundService, Live
 from pointsman.assemble.ocsp import build_updates
+from pointsman.assemble.python import build_python
 from pointsman.assemble.resumption import TicketRenewal
 from pointsman.assemble.server_sockets import check_namespace
 from pointsman.balance.hashing import hashing_of
@@ -107,6 +108,7 @@ def fill_admin(live: Live, configuration: Configuration, diagnostics: Diagnostic
     live.services.append(Administration(live, view, gauge, runtime, answers, writer, commands))
     live.services.append(TicketRenewal(live, view))
     build_updates(live, view, configuration, diagnostics)
+    build_python(live, view, configuration)
 
 
 def _fill_services(answers: Answers, view: View, gauge: Gauge, configuration: Configuration) -> None:

@@ -12,7 +12,8 @@ expressions read is added by RuleArgs. A parser whose arguments tell that less i
 tests/unit/rules/test_contract_of_actions.py runs every action against its declaration.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,12 +36,15 @@ from pointsman.core.words import Line, Word
 from pointsman.sample.arguments import Reference
 from pointsman.sample.expression import Expression, parse_words
 from pointsman.sample.format import Format, parse_format
+from pointsman.sample.need import WAITING_PLACE
 from pointsman.sample.types import Reads, Where, Writes
 
 __all__ = [
     "ACTIONS",
+    "ACTIONS_WAIT",
     "ALLOW",
     "ANSWER",
+    "CONDITIONS_WAIT",
     "CONTINUE",
     "DENY",
     "DROP",
@@ -60,6 +64,7 @@ __all__ = [
     "RuleArgs",
     "RulePlace",
     "action",
+    "waiting_in",
 ]
 
 HTTP_REQUEST: Final = 1  # rule sets
@@ -88,6 +93,20 @@ PLACE: Final = {
     TCP_CONTENT: Where.TCP_REQ_CNT,
     TCP_RESPONSE: Where.TCP_RES_CNT,
 }
+
+
+@contextmanager
+def waiting_in(rule_set: int, rule_sets: int) -> Iterator[None]:
+    """What is parsed meanwhile is waited for by rules, if they are of these sets."""
+    WAITING_PLACE.here = rule_set & rule_sets != 0
+    try:
+        yield
+    finally:
+        WAITING_PLACE.here = False
+
+
+CONDITIONS_WAIT: Final = HTTP_REQUEST | HTTP_RESPONSE  # rule sets whose conditions are waited for
+ACTIONS_WAIT: Final = CONDITIONS_WAIT | TCP_CONTENT  # and whose actions are, those that wait at all
 
 
 class RuleArgs(Args):
@@ -168,7 +187,7 @@ class ActionEntry:
     bare: bool = False  # and may be left out
 
 
-ACTIONS: Registry[ActionEntry] = Registry("action")
+ACTIONS: Registry[ActionEntry] = Registry("action", loads=True)
 
 
 def action(

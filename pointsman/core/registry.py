@@ -13,7 +13,7 @@ from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
 
-_LOADED: Final[list[dict[str, object]]] = []  # of all registries
+_LOADED: Final[list[dict[str, object]]] = []  # names of those registries into which configurations load some
 
 
 def nearest(word: str, names: Iterable[str]) -> str | None:
@@ -23,13 +23,14 @@ def nearest(word: str, names: Iterable[str]) -> str | None:
 
 
 class Registry(Generic[T]):
-    """Names of one family and what they stand for."""
+    """Names of one family and what they stand for. `loads`: a configuration may bring some."""
 
-    def __init__(self, family: str) -> None:
+    def __init__(self, family: str, loads: bool = False) -> None:
         self.family = family
         self._entries: dict[str, T] = {}
         self.loaded: dict[str, T] = {}  # names that the configuration brings
-        _LOADED.append(self.loaded)  # type: ignore[arg-type]  # it is only emptied there
+        if loads:
+            _LOADED.append(self.loaded)  # type: ignore[arg-type]  # it is only emptied there
 
     def add(self, name: str, entry: T) -> None:
         """Raises RuntimeError for a name that is there already: two definitions of one word are a bug."""

@@ -2,8 +2,11 @@
 
 from typing import TYPE_CHECKING
 
+from pointsman.extension import http
 from pointsman.extension.declare import NOTED, action, converter, fetch, service, task
+from pointsman.extension.replies import Reply
 from pointsman.extension.reports import make_logger
+from pointsman.extension.shared import set_map, set_variable, variable
 from pointsman.extension.transaction import Headers, Request, Response, Transaction, Variables
 
 if TYPE_CHECKING:
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Headers",
+    "Reply",
     "Request",
     "Response",
     "Transaction",
@@ -22,9 +26,13 @@ __all__ = [
     "arguments",
     "converter",
     "fetch",
+    "http",
     "logger",
     "service",
+    "set_map",
+    "set_variable",
     "task",
+    "variable",
 ]
 
 

@@ -74,7 +74,8 @@ class Calls:
                 signal.setitimer(signal.ITIMER_REAL, self.limit / 1_000)
         return now
 
-    def end(self, function: Declared, began: int, failed: bool) -> None:
+    def end(self, function: Declared, began: int, failed: bool, whole: bool = True) -> None:
+        """`whole`: False for a piece of what a call has returned."""
         self.depth -= 1
         if self.depth == 0:
             if self.watches:
@@ -82,18 +83,18 @@ class Calls:
             self.running = None
         took = (perf_counter_ns() - began) // 1_000
         slow = 0 < self.limit * 1_000 < took
-        self.count(function, took, failed, slow)
+        self.count(function, took, failed, slow, 1 if whole else 0)
         if slow:
             REPORTS.slow(function.name, took / 1_000, self.limit, "", False)
 
-    def count(self, function: Declared, took: int, failed: bool, slow: bool = False) -> None:
+    def count(self, function: Declared, took: int, failed: bool, slow: bool = False, calls: int = 1) -> None:
         """`took`: microseconds."""
         table = self.table
         if table is None:
             return
         arena = table.arena
         cells, row = arena.cells, table.row(arena.lane) + WIDTH * function.number
-        cells.add(row + COUNT, 1)
+        cells.add(row + COUNT, calls)
         cells.add(row + TOTAL, took)
         if took > cells.load(row + MOST):
             cells.store(row + MOST, took)
@@ -108,7 +109,7 @@ class Calls:
         if function is None:
             return
         took = (perf_counter_ns() - self.began) / 1_000_000
-        stack = stack_of(frame, function.code)
+        stack = stack_of(frame)
         if stack:
             REPORTS.slow(function.name, took, self.limit, stack, True)
 

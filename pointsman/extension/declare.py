@@ -12,8 +12,7 @@ the function, notes in vain and harms nobody.
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from types import CodeType
+from dataclasses import dataclass
 from typing import Final, Literal, TypeVar, get_type_hints, overload
 
 from pointsman.extension.transaction import Transaction
@@ -92,10 +91,6 @@ class Declared:
     samples: tuple[str, ...] = ()
     every: float = 0.0  # s, of tasks; 0: it runs all the time
     number: int = 0
-    code: CodeType = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.code = inspect.unwrap(self.function).__code__
 
     @property
     def place(self) -> str:

@@ -5,57 +5,28 @@ converters are constants, as those of others are; those of actions are log-forma
 each exchange.
 """
 
+import marshal
 from collections.abc import Sequence
 from typing import Final
 
-from pointsman.config.action import (
-    ACTIONS,
-    HTTP_AFTER,
-    HTTP_REQUEST,
-    HTTP_RESPONSE,
-    RULE_SETS,
-    TCP_CONNECTION,
-    TCP_CONTENT,
-    TCP_RESPONSE,
-    TCP_SESSION,
-    ActionEntry,
-    RuleArgs,
-)
-from pointsman.config.verdict import (
-    ALLOW,
-    ANSWER,
-    CLOSE_SERVER,
-    CONTINUE,
-    DENY,
-    DROP,
-    FAILED,
-    SILENT_DROP,
-    TARPIT,
-    Action,
-)
-from pointsman.core.diagnostics import ConfigError, Position
+from pointsman.config.action import ACTIONS, ActionEntry
+from pointsman.extension.actions import HTTP, TCP, ActionMaker
 from pointsman.extension.calls import CALLS
-from pointsman.extension.declare import ACTION, CONVERTER, FETCH, Declared, Parameter, signature_text
+from pointsman.extension.declare import ACTION, CONVERTER, FETCH, SERVICE, Declared, signature_text
+from pointsman.extension.remote import FAILURES, CannotWait, Site, ask, outcome
 from pointsman.extension.reports import REPORTS
-from pointsman.extension.transaction import Change, NoRoom, Transaction, Verdict
-from pointsman.extension.values import Kind, text
+from pointsman.extension.services import service_entry
+from pointsman.extension.transaction import Transaction
+from pointsman.extension.values import Kind
 from pointsman.rules.plan import MOVING
-from pointsman.rules.reply import Reply
-from pointsman.rules.room import failed
+from pointsman.rules.service import SERVICES
 from pointsman.sample.arguments import Arguments, signature
 from pointsman.sample.context import Context
-from pointsman.sample.format import Format
 from pointsman.sample.registry import CONVERTERS, FETCHES, Converter, Fetch, Fetched
 from pointsman.sample.source import Convert, ConverterStep, Source
-from pointsman.sample.types import Value, Where
+from pointsman.sample.types import WAITED, Value, Where
 
-HTTP: Final = HTTP_REQUEST | HTTP_RESPONSE | HTTP_AFTER
-TCP: Final = TCP_CONNECTION | TCP_SESSION | TCP_CONTENT | TCP_RESPONSE
-FAIL_OPEN: Final = "fail-open"
-FAIL_CLOSED: Final = "fail-closed"
 MANUAL: Final = "docs/python.md"
-# What ends a call as a failure: users' code may raise anything, and end the process, which it may not.
-FAILURES: Final = (Exception, SystemExit)
 
 
 def register(one: Declared) -> None:
@@ -82,6 +53,8 @@ def register(one: Declared) -> None:
         )
     elif one.sort == ACTION:
         ACTIONS.loaded[name] = ActionEntry(name, HTTP | TCP, MANUAL, one.reads, one.writes, ActionMaker(one))
+    elif one.sort == SERVICE:
+        SERVICES.loaded[name] = service_entry(one)
 
 
 # Fetches and converters.
@@ -126,14 +99,16 @@ class FunctionCall:
         self.gives = one.result.gives
         self.default: Value | None = None if one.default is None else self.gives(one.default)
 
-    def call(self, ctx: Context, value: object) -> Value | None:
-        """`value`: a tuple of what a converter is given; of a fetch: none."""
+    def call(self, ctx: Context, value: Value | None) -> Value | None:
+        """`value`: what a converter is given; None: it is a fetch."""
         one = self.one
         began = CALLS.begin(one)
         failed = True
         try:
-            front = (Transaction(ctx, 0, f"python.{one.name}"),) if one.takes_transaction else ()
-            given = front if value is None else (*front, value)
+            given: list[object] = [Transaction(ctx, 0, f"python.{one.name}")] if one.takes_transaction else []
+            if value is not None:
+                assert one.value is not None
+                given.append(one.value.takes(value))
             found = one.function(*given, *self.arguments)
             result = None if found is None else self.gives(found)
             failed = False
@@ -145,9 +120,68 @@ class FunctionCall:
 
     def failed(self, ctx: Context, error: BaseException) -> Value | None:
         ctx.asked |= MOVING  # the next time it may not fail
-        follows = ", no sample" if self.default is None else ", its default holds"
-        REPORTS.failed(self.one.name, error, follows)
+        REPORTS.failed(self.one.name, error, self.follows)
         return self.default
+
+    @property
+    def follows(self) -> str:
+        return ", no sample" if self.default is None else ", its default holds"
+
+
+class AsyncCall(FunctionCall):
+    """The same of an async function. At one place it is asked once in an exchange; a converter: once for each value."""
+
+    def __init__(self, one: Declared, arguments: tuple[object, ...]) -> None:
+        super().__init__(one, arguments)
+        self.site = CallSite(self)
+
+    def call(self, ctx: Context, value: Value | None) -> Value | None:
+        site = self.site
+        plain = bytes(value) if isinstance(value, bytes) else value  # a marked one cannot be packed
+        key = site.key + marshal.dumps(plain)
+        need = ctx.answer_to(key)
+        try:
+            if need is not None:
+                found = outcome(need)
+                if found is None:
+                    return self.default
+                result = found[2]
+                assert result is None or isinstance(result, int | bytes)
+                return result
+            if ctx.need is None:  # else one is waited for already, and all is asked again
+                if not ctx.may_wait:
+                    raise CannotWait("nothing is waited for here at this time")
+                ask(site, ctx, [], plain, key)
+        except FAILURES as error:
+            CALLS.count(self.one, 0, True)
+            return self.failed(ctx, error)
+        return None
+
+
+class CallSite(Site):
+    """Of a fetch or a converter."""
+
+    def __init__(self, call: FunctionCall) -> None:
+        super().__init__(call.one, 0)
+        self.call = call
+
+    def arguments(self, words: Sequence[bytes], value: Value | None) -> list[object]:
+        kind = self.one.value
+        return [*([kind.takes(value)] if kind is not None and value is not None else []), *self.call.arguments]
+
+    def result(self, found: object) -> Value | None:
+        return None if found is None else self.call.gives(found)
+
+    @property
+    def follows(self) -> str:
+        return self.call.follows
+
+
+def _call(one: Declared, args: Arguments) -> FunctionCall:
+    if not one.is_async:
+        return FunctionCall(one, bound(one, args))
+    args.reads |= WAITED
+    return AsyncCall(one, bound(one, args))
 
 
 class PythonFetch(Source):
@@ -164,16 +198,11 @@ class PythonFetch(Source):
 class PythonConverter(ConverterStep):
     """A converter that is a function of a file."""
 
-    def __init__(self, call: FunctionCall, value: Kind) -> None:
+    def __init__(self, call: FunctionCall) -> None:
         self.function = call
-        self.value = value
 
     def run(self, ctx: Context, value: Value) -> Value | None:
-        try:
-            given = self.value.takes(value)
-        except FAILURES as error:  # a string of JSON that is none
-            return self.function.failed(ctx, error)
-        return self.function.call(ctx, given)
+        return self.function.call(ctx, value)
 
 
 class FetchMaker:
@@ -181,7 +210,7 @@ class FetchMaker:
         self.one = one
 
     def __call__(self, args: Arguments) -> Fetched:
-        return PythonFetch(FunctionCall(self.one, bound(self.one, args)))
+        return PythonFetch(_call(self.one, args))
 
 
 class ConverterMaker:
@@ -189,168 +218,4 @@ class ConverterMaker:
         self.one = one
 
     def __call__(self, args: Arguments) -> Convert | ConverterStep:
-        assert self.one.value is not None
-        return PythonConverter(FunctionCall(self.one, bound(self.one, args)), self.one.value)
-
-
-# Actions.
-
-
-class Word:
-    """A word of an action: a constant, or a log-format that is rendered for each exchange."""
-
-    def __init__(self, kind: Kind, value: object, format: Format | None) -> None:
-        self.kind = kind
-        self.value = value
-        self.format = format
-
-    def given(self, ctx: Context) -> object:
-        return self.value if self.format is None else self.kind.parse(text(self.format.render(ctx)))
-
-
-class PythonAction(Action):
-    """Call a function."""
-
-    def __init__(self, one: Declared, words: Sequence[Word], rule_set: int, closed: bool) -> None:
-        super().__init__()
-        self.one = one
-        self.words = words
-        self.rule_set = rule_set
-        self.closed = closed
-        self.called = f"python.{one.name}"
-
-    def run(self, context: Context) -> int:
-        one = self.one
-        began = CALLS.begin(one)
-        bad = True
-        transaction = Transaction(context, self.rule_set, self.called)
-        try:
-            given = [word.given(context) for word in self.words]
-            try:
-                one.function(*((transaction,) if one.takes_transaction else ()), *given)
-            except Verdict:
-                pass  # `ended` says which
-            ended = transaction.ended
-            if transaction.unfit is not None:
-                raise transaction.unfit
-            verdict = CONTINUE if ended is None else verdict_of(ended, context, self.rule_set)
-            bad = False
-            return verdict
-        except NoRoom:
-            transaction.undo()
-            return failed(context)
-        except FAILURES as error:
-            transaction.undo()
-            return self.fail(context, error)
-        finally:
-            CALLS.end(one, began, bad)
-
-    def fail(self, context: Context, error: BaseException) -> int:
-        """What a failure costs: the rule, or the exchange."""
-        REPORTS.failed(self.one.name, error, self.follows)
-        return self.refuse(context)
-
-    @property
-    def follows(self) -> str:
-        return f", {RULE_SETS[self.rule_set]} {'refuses' if self.closed else 'goes on'} ({self._word})"
-
-    @property
-    def _word(self) -> str:
-        return FAIL_CLOSED if self.closed else FAIL_OPEN
-
-    def refuse(self, context: Context) -> int:
-        context.asked |= MOVING
-        if not self.closed:
-            return CONTINUE
-        if self.rule_set & HTTP:
-            return FAILED
-        return CLOSE_SERVER if self.rule_set == TCP_RESPONSE else DROP
-
-
-def verdict_of(change: Change, context: Context, rule_set: int) -> int:
-    """A verdict of the Transaction's as rules have it; `context.answer` is set."""
-    kind = change[0]
-    if kind == "allow":
-        return ALLOW
-    if kind == "drop":
-        silent = bool(change[1])
-        if rule_set == TCP_RESPONSE:
-            return SILENT_DROP if silent else DROP
-        context.answer = 0 if silent else None
-        return SILENT_DROP if silent else DROP
-    status = change[1]
-    assert isinstance(status, int)
-    if kind == "reply":
-        fields, content = change[2], change[3]
-        assert isinstance(fields, list | tuple) and isinstance(content, bytes)
-        context.answer = Reply(status, [*[(bytes(n), bytes(v)) for n, v in fields], (b"content-length", b"")], content)
-        return ANSWER
-    if kind == "tarpit":
-        context.answer = status
-        return TARPIT
-    if rule_set & TCP:
-        return DROP
-    context.answer = status or None
-    return DENY
-
-
-class ActionMaker:
-    def __init__(self, one: Declared) -> None:
-        self.one = one
-
-    def __call__(self, args: RuleArgs) -> Action:
-        """python.<name> [<args>...] [fail-open | fail-closed]"""
-        words = self._words(args)
-        closed = self._closed(args)
-        return PythonAction(self.one, words, args.rule_set, closed)
-
-    def _words(self, args: RuleArgs) -> list[Word]:
-        one = self.one
-        found: list[Word] = []
-        for parameter in one.parameters:
-            if _ends(args):
-                if parameter.optional:
-                    found.append(Word(parameter.kind, parameter.default, None))
-                    continue
-                names = " ".join(f"[{each.name}]" if each.optional else f"<{each.name}>" for each in one.parameters)
-                raise ConfigError(
-                    f"'{args.keyword}': '{parameter.name}' is missing", args.here, f"python.{one.name} {names}"
-                )
-            found.append(self._word(args, parameter))
-        while one.rest is not None and not _ends(args):
-            found.append(self._word(args, Parameter("*", one.rest)))
-        return found
-
-    def _word(self, args: RuleArgs, parameter: Parameter) -> Word:
-        at = args.here
-        made = args.format(f"<{parameter.name}>")
-        constant = made.constant
-        if constant is None:
-            return Word(parameter.kind, None, made)
-        return Word(parameter.kind, _argument(args, parameter, text(constant), at), None)
-
-    def _closed(self, args: RuleArgs) -> bool:
-        at = args.here
-        said = args.accept(FAIL_OPEN, FAIL_CLOSED)
-        if args.rule_set == HTTP_AFTER:
-            if said == FAIL_CLOSED:
-                raise ConfigError(
-                    f"'{args.keyword}': a response cannot be refused any more in http-after-response",
-                    at,
-                    "fail-open, or the rule in http-response",
-                )
-            return False
-        return said == FAIL_CLOSED if said else self.one.fails_closed
-
-
-def _argument(args: RuleArgs, parameter: Parameter, word: str, at: Position) -> object:
-    try:
-        return parameter.kind.parse(word)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(
-            f"'{args.keyword}': '{parameter.name}' is annotated as {parameter.kind.name}: {error}", at
-        ) from None
-
-
-def _ends(args: RuleArgs) -> bool:
-    return not args.more() or args.peek() in ("if", "unless", FAIL_OPEN, FAIL_CLOSED)
+        return PythonConverter(_call(self.one, args))

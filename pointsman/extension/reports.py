@@ -8,7 +8,7 @@ themselves (`txn.log`, `pointsman.logger`) is bounded to so many lines a second 
 import os
 import sys
 import traceback
-from types import CodeType, FrameType, TracebackType
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Final
 
 from pointsman.log.events import EventLogger
@@ -68,7 +68,8 @@ class Reports:
         logger.flush()
 
     def say(self, name: str, kind: str, line: str, more: str = "") -> None:
-        """A report about a function: `line` for logs, with `more` behind it on stderr."""
+        """A report about a function: `line` for logs, with `more` behind it on stderr. Of a kind are failures at one
+        place, and slow calls."""
         now = monotonic_ms()
         before = self.last.get((name, kind))
         if before is not None and now - before[0] < EVERY:
@@ -89,9 +90,11 @@ class Reports:
     def failed(self, name: str, error: BaseException, follows: str) -> None:
         """A function has raised. `follows`: what becomes of the rule."""
         where = place_of(error.__traceback__)
+        if not where:  # it was not run at all, or not to its end
+            self.say(name, "failed", f"python.{name} failed{follows}: {error}.")
+            return
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        line = f"python.{name} failed{follows}: {what}{f' ({where})' if where else ''}."
-        self.say(name, "failed", line, traceback_of(error))
+        self.say(name, where, f"python.{name} failed{follows}: {what} ({where}).", traceback_of(error))
 
     def slow(self, name: str, milliseconds: float, limit: int, stack: str, running: bool) -> None:
         """A function that holds up its lane. `running`: it does so still."""
@@ -126,16 +129,15 @@ def traceback_of(error: BaseException) -> str:
     return "".join([*lines, *traceback.format_exception_only(error)])
 
 
-def stack_of(frame: FrameType | None, code: CodeType) -> str:
-    """Where a function stands: from itself to the innermost frame. "": it is not running."""
+def stack_of(frame: FrameType | None) -> str:
+    """Where users' code stands that we have called: from the function to the innermost frame. "": none is running."""
+    inside: list[FrameType] = []
     found: list[FrameType] = []
     while frame is not None:
-        found.append(frame)
-        if frame.f_code is code:
-            break
+        if frame.f_code.co_filename.startswith(_HERE):
+            found = list(inside)
+        inside.append(frame)
         frame = frame.f_back
-    if frame is None:
-        return ""
     stack = traceback.StackSummary.extract([(one, one.f_lineno) for one in reversed(found)])
     return "".join(traceback.format_list(stack[-_MOST_FRAMES:]))
 

@@ -6,13 +6,13 @@
 
 It stands on a Context (sample/context.py). Each change is a tuple, which `change` makes: in the lane on the exchange
 itself; in control, for an async function, on its copy, and there it is noted, sent back, and made once more in the lane
-(remote.py). A verdict ends the function, wherever that is: it is raised, as a Verdict.
+(RemoteTransaction in remote.py). A verdict ends the function, wherever that is: it is raised, as a Verdict.
 
 What a failed function has changed is taken back (`undo`): an exception costs its rule, and nothing else.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final, NoReturn
+from typing import Final, NoReturn, TypeVar, overload
 from urllib.parse import parse_qsl
 
 from pointsman.config.action import HTTP_AFTER, HTTP_REQUEST, HTTP_RESPONSE
@@ -20,7 +20,7 @@ from pointsman.core.address import NetAddress
 from pointsman.core.diagnostics import NOWHERE, ConfigError
 from pointsman.core.words import Word
 from pointsman.extension.reports import REPORTS
-from pointsman.extension.values import Address, PythonValue, marked_value, plain, raw, sample_of, text
+from pointsman.extension.values import Address, PythonValue, WrongValue, marked_value, plain, raw, sample_of, text
 from pointsman.proto import message as heads
 from pointsman.proto.message import CONNECTION, HOST, Head, field
 from pointsman.proto.reasons import reason_of
@@ -37,6 +37,7 @@ from pointsman.sample.types import Binary, Packed, Reads, Type, Value, Where
 from pointsman.sample.variables import Variable, assign, parse_variable
 
 Change = tuple[object, ...]
+T = TypeVar("T")
 
 REQUEST: Final = 0  # whose head
 RESPONSE: Final = 1
@@ -59,6 +60,11 @@ class Verdict(BaseException):
 
 class NotPossible(RuntimeError):
     """What a function asked for does not exist where it was called."""
+
+
+def not_brought(what: str, name: str) -> NotPossible:
+    """An async function asks for what its picture of the exchange lacks."""
+    return NotPossible(f"an async function can ask for '{name}' only if its decorator says so: {what}=[{name!r}]")
 
 
 class NoRoom(Exception):
@@ -100,6 +106,10 @@ class Headers:
     def _fields(self) -> list[heads.Field]:
         return self._transaction._head(self._side).fields
 
+    @overload
+    def get(self, name: str) -> str | None: ...
+    @overload
+    def get(self, name: str, default: str) -> str: ...
     def get(self, name: str, default: str | None = None) -> str | None:
         """The first field of that name, whole; `default` where there is none."""
         wanted = raw(name.lower())
@@ -134,17 +144,17 @@ class Headers:
 
     def set(self, name: str, value: str) -> None:
         """Drop all fields of that name, and append one."""
-        self._transaction.change(("header", self._side, _name(name), _value(value), True))
+        self._transaction.change(("header", self._side, field_name(name), field_value(value), True))
 
     __setitem__ = set
 
     def add(self, name: str, value: str) -> None:
         """Append a field, whatever there is of that name."""
-        self._transaction.change(("header", self._side, _name(name), _value(value), False))
+        self._transaction.change(("header", self._side, field_name(name), field_value(value), False))
 
     def remove(self, name: str) -> None:
         """Drop all fields of that name, if there are any."""
-        self._transaction.change(("remove", self._side, _name(name)))
+        self._transaction.change(("remove", self._side, field_name(name)))
 
     __delitem__ = remove
 
@@ -152,14 +162,14 @@ class Headers:
         return f"Headers({self.items()!r})"
 
 
-def _name(name: str) -> bytes:
+def field_name(name: str) -> bytes:
     made = raw(name).lower()
     if not made or made.translate(None, TOKEN):
         raise ValueError(f"{name!r} is no name of a header field (RFC 9110 5.6.2)")
     return made
 
 
-def _value(value: str) -> bytes:
+def field_value(value: str) -> bytes:
     if not isinstance(value, str):
         raise TypeError(f"a header field's value is a str, not {type(value).__name__}: {value!r:.80}")
     made = raw(value)
@@ -243,7 +253,7 @@ class Request:
         """What is here of the body: all of it, up to a buffer, behind `option http-buffer-request` or
         `http-request wait-for-body`; else what came along with the head."""
         self._head()
-        return self._transaction._context.body
+        return self._transaction._body()
 
 
 class Response:
@@ -276,7 +286,7 @@ class Response:
 
     @reason.setter
     def reason(self, value: str) -> None:
-        self._transaction.change(("status", self.status, _value(value)))
+        self._transaction.change(("status", self.status, field_value(value)))
 
     @property
     def cookies(self) -> dict[str, str]:
@@ -303,10 +313,8 @@ class Variables:
 
     def get(self, name: str, default: PythonValue | None = None) -> PythonValue | None:
         """Its value: str, bytes, int, bool or an address, as it was set; `default` where it has none."""
-        transaction = self._transaction
-        found = plain(_variable(name).get(transaction._context))
-        if found is None:
-            transaction._look_up(name)
+        _variable(name)
+        found = plain(self._transaction.variable_value(name))
         return default if found is None else found
 
     def __getitem__(self, name: str) -> PythonValue:
@@ -372,14 +380,12 @@ class Transaction:
         context: Context,
         rule_set: int = 0,
         called: str = "python",
-        journal: list[Change] | None = None,
-        brought: Mapping[str, PythonValue | None] | None = None,
     ) -> None:
         self._context = context
         self._rule_set = rule_set  # one of config/action.py's; 0: of a fetch or a converter, which change nothing
         self._called = called
-        self._journal = journal  # of an async function: what is to be changed
-        self._brought = brought  # samples that came along with a copy
+        self._brought: Mapping[str, PythonValue | None] | None = None  # samples that came along with a copy
+        self.changes: list[Change] | None = None  # those that were made, where they are made once more elsewhere
         self._undo: list[Callable[[], None]] = []
         self.ended: Change | None = None  # a verdict, whatever became of the exception that carries it
         self.unfit: NotPossible | None = None  # a verdict that these rules do not know: so much for what was refused
@@ -440,29 +446,32 @@ class Transaction:
         """As `unique-id-format` makes it; "" without."""
         return text(self._context.unique_id)
 
-    def sample(self, expression: str) -> PythonValue | None:
+    @overload
+    def sample(self, expression: str) -> PythonValue | None: ...
+    @overload
+    def sample(self, expression: str, kind: type[T]) -> T | None: ...
+    def sample(self, expression: str, kind: type[T] | None = None) -> T | PythonValue | None:
         """What a sample expression such as "req.hdr(host),lower" gives; None: no sample. It is compiled once, so let it
-        be the same text each time. ValueError: it is none."""
+        be the same text each time. ValueError: it is none. `kind`: of what type its value must be."""
+        found = self._sampled(expression)
+        if kind is not None and found is not None and not isinstance(found, kind):
+            raise WrongValue(f"'{expression}' gives {type(found).__name__}, not {kind.__name__}")
+        return found
+
+    def _sampled(self, expression: str) -> PythonValue | None:
         brought = self._brought
         if brought is not None and expression in brought:
             return brought[expression]
         found = compiled(expression)
         if brought is not None and found.reads & ~COPIED:
-            raise NotPossible(
-                f"an async function can ask for '{expression}' only if its decorator says so: samples=[{expression!r}]"
-            )
+            raise not_brought("samples", expression)
         return sample_of(found.type, found.get(self._context))
 
-    def _look_up(self, name: str) -> None:
-        """A variable has no value: in a copy it may only have been left behind."""
-        brought = self._brought
-        if brought is not None and name not in brought and not self._wrote(name):
-            raise NotPossible(
-                f"an async function can ask for '{name}' only if its decorator says so: variables=[{name!r}]"
-            )
+    def variable_value(self, name: str) -> Value | None:
+        return _variable(name).get(self._context)
 
-    def _wrote(self, name: str) -> bool:
-        return self._journal is not None and any(one[0] in ("set", "unset") and one[1] == name for one in self._journal)
+    def _body(self) -> bytes:
+        return self._context.body
 
     def log(self, message: str, level: str = "info") -> None:
         """A line in the logs of the global section. `level`: emerg, alert, crit, err, warning, notice, info, debug."""
@@ -472,7 +481,7 @@ class Transaction:
 
     def deny(self, status: int | None = None) -> NoReturn:
         """Refuse it, with the error page of that status (403; 502 for responses); in tcp rules: close."""
-        self._end(("deny", 0 if status is None else _status(status)))
+        self._end(("deny", 0 if status is None else checked_status(status)))
 
     def reply(
         self,
@@ -483,13 +492,13 @@ class Transaction:
     ) -> NoReturn:
         """Answer with this. Without `content_type` a body of str is text/plain, one of bytes has none."""
         content, fields = reply_parts(body, headers, content_type)
-        self._end(("reply", _status(status), fields, content))
+        self._end(("reply", checked_status(status), fields, content))
 
     def redirect(self, location: str, status: int = 302) -> NoReturn:
         """Send the client elsewhere: 301, 302, 303, 307 or 308."""
         if status not in MOVED:
             raise ValueError(f"{status} is no status of a redirection: one of {', '.join(map(str, MOVED))}")
-        self._end(("reply", int(status), [(b"location", _value(location))], b""))
+        self._end(("reply", int(status), [(b"location", field_value(location))], b""))
 
     def allow(self) -> NoReturn:
         """The rest of the list of rules is not looked at."""
@@ -501,7 +510,7 @@ class Transaction:
 
     def tarpit(self, status: int = 500) -> NoReturn:
         """Let the client wait for `timeout tarpit`, then refuse it."""
-        self._end(("tarpit", _status(status)))
+        self._end(("tarpit", checked_status(status)))
 
     def _end(self, change: Change) -> NoReturn:
         if not self._rule_set:
@@ -532,8 +541,8 @@ class Transaction:
         if not self._rule_set:
             raise NotPossible("a fetch or a converter changes nothing: let an action do so")
         _CHANGES[str(change[0])](self, change)
-        if self._journal is not None:
-            self._journal.append(change)
+        if self.changes is not None:
+            self.changes.append(change)
 
     def undo(self) -> None:
         """Take back what was changed."""
@@ -622,18 +631,19 @@ class Transaction:
         made: Value = value
         if isinstance(value, bytes) and kind:
             made = Packed(value) if kind == "addr" else Binary(value)
-        variable = _variable(str(name))
-        self._keep_variable(variable)
-        assign(variable, (), self._context, made)
+        self._write(str(name), made)
 
     def _unset(self, change: Change) -> None:
-        variable = _variable(str(change[1]))
-        self._keep_variable(variable)
-        variable.unset(self._context)
+        self._write(str(change[1]), None)
 
-    def _keep_variable(self, variable: Variable) -> None:
+    def _write(self, name: str, value: Value | None) -> None:
+        variable = _variable(name)
         if variable.parent:
-            raise NotPossible(f"'{variable.name}' is the parent stream's, and can only be read")
+            raise NotPossible(f"'{name}' is the parent stream's, and can only be read")
+        self.write_variable(variable, value)
+
+    def write_variable(self, variable: Variable, value: Value | None) -> None:
+        """Give it a value; None: it has none any more."""
         context, before = self._context, variable.get(self._context)
 
         def back() -> None:
@@ -643,6 +653,10 @@ class Transaction:
                 assign(variable, (), context, before)
 
         self._undo.append(back)
+        if value is None:
+            variable.unset(context)
+        else:
+            assign(variable, (), context, value)
 
 
 _CHANGES: Final[dict[str, Callable[[Transaction, Change], None]]] = {
@@ -656,7 +670,7 @@ _CHANGES: Final[dict[str, Callable[[Transaction, Change], None]]] = {
 _EDITS: Final = {"method": set_method, "uri": set_uri, "path": set_path, "query": set_query}
 
 
-def _status(status: int) -> int:
+def checked_status(status: int) -> int:
     if not isinstance(status, int) or not 200 <= status <= 599:
         raise ValueError(f"{status!r:.80} is no status of an answer: from 200 to 599")
     return int(status)
@@ -671,8 +685,8 @@ def reply_parts(
     content = raw(body) if isinstance(body, str) else bytes(body)
     if len(content) > _MOST_BODY:
         raise ValueError(f"a body of {len(content)} bytes; {_MOST_BODY} at most, or let a service give it in pieces")
-    fields = [(_name(name), _value(value)) for name, value in (headers or {}).items()]
+    fields = [(field_name(name), field_value(value)) for name, value in (headers or {}).items()]
     kind = content_type or ("text/plain; charset=utf-8" if isinstance(body, str) and content else "")
     if kind and not any(name == b"content-type" for name, _ in fields):
-        fields.append((b"content-type", _value(kind)))
+        fields.append((b"content-type", field_value(kind)))
     return content, [one for one in fields if one[0] not in (b"content-length", b"transfer-encoding")]

@@ -35,6 +35,7 @@ _REPORT: Final = 1.0  # s from ABRT to KILL
 _FAULTS: Final = (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 _MOST: Final = 65_536  # bytes that are read of what a process has written
 _COMPILED: Final = re.compile(rb"\(CPyDef_(\w+?)\+0x")
+_EXTENSION: Final = b"/pointsman/extension/"  # what calls such functions, interpreted itself
 _INTERPRETED: Final = re.compile(rb'File "([^"]+)", line (\d+) in (\S+)')
 
 
@@ -59,14 +60,22 @@ class CrashReport:
 
 
 def place_of(words: bytes) -> str:
-    """The innermost place of our own that was written, as "in tags.Tag.text", or as "in f (file.py:12)"; else ""."""
+    """The innermost place of our own that was written, as "in tags.Tag.text", or as "in f (file.py:12)"; else "". Where
+    a function of a python-load file is running, it is that function's: compiled code has called it."""
+    current = words.partition(b"Current thread")[2]
+    if _EXTENSION in current:
+        found = _INTERPRETED.search(current)
+        if found is not None:
+            return _said(found)
     for name in _COMPILED.findall(words):
         parts = [part for part in name.decode("ascii").split("___") if part]
         if parts[-1:] != ["__top_level__"]:
             return "in " + ".".join(parts)
     found = _INTERPRETED.search(words)
-    if found is None:
-        return ""
+    return "" if found is None else _said(found)
+
+
+def _said(found: re.Match[bytes]) -> str:
     return f"in {found[3].decode()} ({os.path.basename(found[1]).decode('utf-8', 'replace')}:{found[2].decode()})"
 
 

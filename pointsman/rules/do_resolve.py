@@ -6,7 +6,7 @@ name is asked about once; it is control that remembers answers for `hold valid`.
 
 from typing import Final
 
-from pointsman.config.action import HTTP_REQUEST, TCP_CONTENT, RuleArgs, action
+from pointsman.config.action import ACTIONS_WAIT, HTTP_REQUEST, TCP_CONTENT, RuleArgs, action, waiting_in
 from pointsman.config.setting import Configuration, Section
 from pointsman.config.verdict import CONTINUE, WAIT, Action
 from pointsman.core.diagnostics import ConfigError, Diagnostics, Position
@@ -99,7 +99,8 @@ def parse_do_resolve(args: RuleArgs) -> Action:
             family = FAMILIES[word]
     variable = parse_variable(words[0], args.parameters_at)
     at = args.here
-    expression = args.expression()
+    with waiting_in(args.rule_set, ACTIONS_WAIT):
+        expression = args.expression()
     return DoResolve(variable, words[1], family, _text(expression, args, at), args.parameters_at)
 
 

@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pointsman.config.acls import acls_of
-from pointsman.config.action import ACTIONS, HTTP_AFTER, HTTP_REQUEST, HTTP_RESPONSE, PLACE, RULE_SETS, RuleArgs
+from pointsman.config.action import (
+    ACTIONS,
+    CONDITIONS_WAIT,
+    HTTP_AFTER,
+    HTTP_REQUEST,
+    HTTP_RESPONSE,
+    PLACE,
+    RULE_SETS,
+    RuleArgs,
+    waiting_in,
+)
 from pointsman.config.keyword import Args, keyword
 from pointsman.config.setting import In, Setting
 from pointsman.config.vocabulary import lookup, not_built
@@ -63,7 +73,8 @@ def rules_of(rule_set: int) -> Callable[[Args], Rule]:
         inner.begin(entry)
         made = entry.parse(inner)
         inner.finish(made, entry.name)
-        condition, negated = parse_if(inner, PLACE[rule_set])
+        with waiting_in(rule_set, CONDITIONS_WAIT):
+            condition, negated = parse_if(inner, PLACE[rule_set])
         inner.end()
         args.index = inner.index
         return Rule(at=args.at, rule_set=rule_set, action=made, condition=condition, negated=negated)

@@ -34,9 +34,10 @@ class ServiceEntry:
     name: str
     text: str
     make: Callable[[Ask], HttpService]
+    act: Callable[[], Action] | None = None  # a rule of its own kind answers: a function of a file (extension/)
 
 
-SERVICES: Final[Registry[ServiceEntry]] = Registry("service")
+SERVICES: Final[Registry[ServiceEntry]] = Registry("service", loads=True)
 
 
 def service(name: str, text: str) -> Callable[[Callable[[Ask], HttpService]], Callable[[Ask], HttpService]]:
@@ -81,4 +82,7 @@ def parse_use_service(args: RuleArgs) -> Action:
             "one of " + ", ".join(SERVICES),
             f"did you mean '{near}'?" if near else "",
         )
+    if entry.act is not None:
+        args.reads, args.writes = int(Reads.ALL), int(Writes.ALL)
+        return entry.act()
     return UseService(entry)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from pointsman.config.action import (
+    ACTIONS_WAIT,
     CONTINUE,
     HTTP_AFTER,
     HTTP_REQUEST,
@@ -15,14 +16,16 @@ from pointsman.config.action import (
     Action,
     RuleArgs,
     action,
+    waiting_in,
 )
 from pointsman.config.keyword import Args, keyword
 from pointsman.config.setting import In
+from pointsman.config.verdict import WAIT
 from pointsman.core.diagnostics import ConfigError, Position
 from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, Session
 from pointsman.sample.expression import Expression, parse_words
 from pointsman.sample.format import Format, parse_format
-from pointsman.sample.types import Reads, Where, Writes
+from pointsman.sample.types import WAITED, Reads, Where, Writes
 from pointsman.sample.variables import PROCESS_VARIABLES, Check, Variable, assign, conditions, marked, parse_variable
 
 _ALL: Final = HTTP_REQUEST | HTTP_RESPONSE | HTTP_AFTER | TCP_CONNECTION | TCP_SESSION | TCP_CONTENT | TCP_RESPONSE
@@ -44,12 +47,15 @@ class SetVariable(VariableAction):
         super().__init__(variable, at)
         self.checks = checks
         self.expression = expression
+        self.waits = expression.reads & WAITED != 0
         self.mark = marked(expression.type)
 
     def run(self, context: Context) -> int:
         value = self.expression.get(context)
         if value is not None:
             assign(self.variable, self.checks, context, self.mark(value))
+        elif self.waits and context.need is not None:
+            return WAIT
         return CONTINUE
 
 
@@ -60,9 +66,13 @@ class SetFormatted(VariableAction):
         super().__init__(variable, at)
         self.checks = checks
         self.value = value
+        self.waits = value.reads & WAITED != 0
 
     def run(self, context: Context) -> int:
-        assign(self.variable, self.checks, context, self.value.render(context))
+        value = self.value.render(context)
+        if self.waits and context.need is not None:
+            return WAIT
+        assign(self.variable, self.checks, context, value)
         return CONTINUE
 
 
@@ -78,14 +88,18 @@ class UnsetVariable(VariableAction):
 def parse_set_var(args: RuleArgs) -> Action:
     """set-var(<var-name>[,<cond>...]) <expr>: give a variable the value of an expression, and its type."""
     variable, checks = _named(args)
-    return SetVariable(variable, checks, args.expression(), args.parameters_at)
+    with waiting_in(args.rule_set, ACTIONS_WAIT):
+        expression = args.expression()
+    return SetVariable(variable, checks, expression, args.parameters_at)
 
 
 @action("set-var-fmt", _ALL, "4.4", reads=Reads.MOVING, writes=Writes.MOVING, named=True)
 def parse_set_var_fmt(args: RuleArgs) -> Action:
     """set-var-fmt(<var-name>[,<cond>...]) <fmt>: give a variable the string that a log-format makes."""
     variable, checks = _named(args)
-    return SetFormatted(variable, checks, args.compiled(args.word("<fmt>")), args.parameters_at)
+    with waiting_in(args.rule_set, ACTIONS_WAIT):
+        value = args.compiled(args.word("<fmt>"))
+    return SetFormatted(variable, checks, value, args.parameters_at)
 
 
 @action("unset-var", _ALL, "4.4", reads=Reads.MOVING, writes=Writes.MOVING, named=True)

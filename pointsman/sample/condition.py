@@ -17,7 +17,7 @@ from pointsman.core.words import Word
 from pointsman.sample.acl import PREDEFINED, Acl, AclTable, parse_acl, predefined
 from pointsman.sample.arguments import Reference
 from pointsman.sample.context import Context
-from pointsman.sample.expression import describe
+from pointsman.sample.expression import check_waiting, describe
 from pointsman.sample.trace import AclRecord, ConditionRecord, TermRecord
 from pointsman.sample.types import Where
 
@@ -160,6 +160,8 @@ def parse_condition(
     condition.findings += parser.findings
     for terms in parser.alternatives:
         for term in terms:
+            for acl in term.acls:
+                check_waiting(acl.expression.text, acl.reads, term.word.at)
             finding = _check(term, where)
             if finding is not None:
                 condition.findings.append(finding)

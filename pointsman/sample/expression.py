@@ -32,9 +32,10 @@ from pointsman.sample.arguments import (
 from pointsman.sample.casts import Cast, find_cast, same
 from pointsman.sample.context import Context
 from pointsman.sample.made import MADE
+from pointsman.sample.need import WAITING_PLACE
 from pointsman.sample.registry import CONVERTERS, FETCHES, Converter, Fetch
 from pointsman.sample.source import Convert, ConverterStep, FunctionSource, Getter, Plain, Source, through
-from pointsman.sample.types import OF_REQUEST, OF_RESPONSE, Type, Value, Where
+from pointsman.sample.types import OF_REQUEST, OF_RESPONSE, WAITED, Type, Value, Where
 
 _REPEATING: Final = int(OF_REQUEST | OF_RESPONSE)
 EXPRESSION_NAME: Final = re.compile(r"[A-Za-z0-9_.:+-]*", re.ASCII)
@@ -180,10 +181,23 @@ def parse_at(word: Word, start: int, where: Where, acls: AclScope | None = None)
     expression.http = entry.http
     expression.references = references
     expression.fetch, expression.arguments, expression.converters = name, texts, names
+    if reads & WAITED and where != Where.EVERYWHERE:  # an ACL's place is that of the condition that names it
+        check_waiting(expression.text, reads, inside(word, start, index - start))
     expression.timeless = not names and not arguments.reads and _is_timeless(int(entry.reads), entry.signature)
     if MADE.wanted:
         MADE.expressions.append(expression)
     return expression, index
+
+
+def check_waiting(text: str, reads: int, at: Position) -> None:
+    """Raises ConfigError for what must be waited for where nobody waits."""
+    if reads & WAITED and not WAITING_PLACE.here:
+        raise ConfigError(
+            f"'{text}' asks an async function, which cannot be waited for here",
+            at,
+            "a condition of an http-request or http-response rule; there and in tcp-request content rules: set-var, "
+            "do-resolve, words of Python actions. A variable that set-var has set can be asked for anywhere",
+        )
 
 
 def _is_timeless(reads: int, shape: Signature) -> bool:

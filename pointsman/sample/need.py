@@ -47,6 +47,17 @@ WITHDRAWN: Final = 3
 ENDLESS: Final = 1 << 40  # ms: no deadline of its own
 
 
+class WaitingPlace:
+    """While a configuration is read: whether rules wait for what is being parsed. What must be waited for (WAITED in
+    types.py) is refused elsewhere."""
+
+    def __init__(self) -> None:
+        self.here = False
+
+
+WAITING_PLACE: Final = WaitingPlace()
+
+
 @mypyc_attr(allow_interpreted_subclasses=True)
 class Waiter:
     """Whoever waits for a need; it is told once."""

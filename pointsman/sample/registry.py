@@ -96,8 +96,8 @@ class Converter:
     documentation: str
 
 
-FETCHES: Final[Registry[Fetch]] = Registry("fetch")
-CONVERTERS: Final[Registry[Converter]] = Registry("converter")
+FETCHES: Final[Registry[Fetch]] = Registry("fetch", loads=True)
+CONVERTERS: Final[Registry[Converter]] = Registry("converter", loads=True)
 
 G = TypeVar("G", bound=Getter)
 M = TypeVar("M", bound=Callable[[Arguments], Fetched])

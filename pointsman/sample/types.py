@@ -59,6 +59,8 @@ class Reads(IntFlag):
 # What repeats: the connection and the heads. A decision that stands on nothing else may be remembered.
 OF_REQUEST: Final = Reads.CONNECTION | Reads.SOURCE | Reads.REQUEST_LINE | Reads.HEADER_BLOCK
 OF_RESPONSE: Final = Reads.RESPONSE_LINE | Reads.RESPONSE_BLOCK
+# Beside these bits: it is known only when somebody has been asked and was waited for (async functions, extension/).
+WAITED: Final = 1 << 12
 
 
 class Writes(IntFlag):

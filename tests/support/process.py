@@ -21,6 +21,7 @@ PLACES: Final = {
     "pointsman.core.registry": ("_LOADED",),
     "pointsman.core.wishes": ("WISHES",),
     "pointsman.extension.calls": ("CALLS",),
+    "pointsman.extension.remote": ("OPEN",),
     "pointsman.extension.reports": ("REPORTS",),
     "pointsman.log.tags": ("LOG_LIMITS",),
     "pointsman.log.events": ("STDERR",),

@@ -79,6 +79,7 @@ def test_numbers_that_are_not_said() -> None:
         "tune.http.maxhdr": 101,
         "tune.max-checks-per-thread": 0,
         "tune.maxrewrite": 1024,
+        "tune.python.slow": 100,
         "tune.stick-counters": 3,
         **{f"tune.vars.{scope}-max-size": 0 for scope in ("check", "global", "proc", "reqres", "sess", "txn")},
         "uid": -1,

@@ -281,3 +281,60 @@ def test_nobody_pays_who_loads_nothing() -> None:
         env={**os.environ, "PYTHONPATH": str(Path(pointsman.__file__).parents[1])},
     )
     assert found.stdout == "['pointsman.extension.load']\n"
+
+
+ASYNC = """
+@pointsman.fetch
+async def role(txn) -> str: ...
+@pointsman.converter
+async def size(value: str) -> int: ...
+@pointsman.action
+async def act(txn, *words: str) -> None: ...
+"""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "use_backend %[python.role]",
+        "use_backend b if { python.role a }",
+        "use_backend b if named",
+        "use_backend b if through",
+        "http-request set-header a %[python.role]",
+        "http-request set-path %[path,python.size]",
+        "http-after-response set-header a b if named",
+        "http-after-response python.act",
+        "http-response set-header a %[python.role]",
+        "tcp-request content reject if named",
+        "tcp-request connection python.act",
+        'log-format "%[python.role]"',
+        "redirect location / if named",
+        "monitor fail if named",
+        "unique-id-format %[path,python.size]",
+        "http-after-response set-var(txn.a) python.role",
+    ],
+)
+def test_async_functions_stand_only_where_rules_wait(tmp_path: Path, line: str) -> None:
+    loaded = load(tmp_path, ASYNC, "acl named python.role a", "acl through acl(named)", line)
+    (error,) = loaded.errors
+    assert "async function" in error and "cannot be waited for" in error
+
+
+def test_where_they_wait(tmp_path: Path) -> None:
+    assert (
+        load(
+            tmp_path,
+            ASYNC,
+            "acl named python.role a",
+            "acl through acl(named)",
+            "http-request deny if named || { path,python.size 3 }",
+            "http-request python.act %[python.role] %[path,python.size] unless named",
+            "http-request set-var(txn.a) path,python.size if through",
+            "http-request set-var-fmt(txn.a) %[python.role]/%[path]",
+            "http-response deny if { res.hdr(a),python.size 3 }",
+            "http-response python.act",
+            "tcp-request content python.act",
+            "tcp-request content set-var(txn.a) python.role",
+        ).errors
+        == []
+    )

@@ -108,6 +108,14 @@ def test_how_long_the_keeper_may_sleep() -> None:
 @pytest.mark.parametrize(
     ("words", "place"),
     [
+        (
+            b"/x/_hot__mypyc.so(CPyDef_plan___run_steps+0x1f)[0x5]\n"
+            b"Current thread 0x1 (most recent call first):\n"
+            b'  File "/etc/haproxy/auth.py", line 7 in hashed\n'
+            b'  File "/etc/haproxy/auth.py", line 9 in check\n'
+            b'  File "/usr/lib/pointsman/extension/actions.py", line 120 in run\n',
+            "in hashed (auth.py:7)",
+        ),
         (b"", ""),
         (b"noise\n", ""),
         (
