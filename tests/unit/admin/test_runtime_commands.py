@@ -308,6 +308,8 @@ SHOWN = [
     ("set dynamic-cookie-key backend app", "String value expected.\n"),
     ("set dynamic-cookie-key backend app key", ""),
     ("set dynamic-cookie-key backend nope key", "No such backend.\n"),
+    ("show python", "# name kind calls errors slow avg_ms max_ms place\n"),
+    ("show python x", "No such function: python.x\n"),
     ("show decisions", "Decisions are not kept. 'set decisions on' begins to keep them.\n"),
     ("show decisions a b", "Unsupported option 'b'"),
     ("set decisions", "Expects 'on'"),

@@ -51,6 +51,7 @@ OURS = {
     "echo": USER,
     "show sess help": OPERATOR,
     "show decisions": OPERATOR,
+    "show python": OPERATOR,
     "set decisions": ADMIN,
 }
 
