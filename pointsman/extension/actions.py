@@ -38,8 +38,9 @@ from pointsman.extension.calls import CALLS
 from pointsman.extension.declare import Declared, Parameter
 from pointsman.extension.remote import FAILURES, CannotWait, Outcome, Site, ask, outcome
 from pointsman.extension.reports import REPORTS
-from pointsman.extension.transaction import Change, NoRoom, Transaction, Verdict
+from pointsman.extension.transaction import NoRoom, Transaction, Verdict
 from pointsman.extension.values import Kind, text
+from pointsman.extension.views import Change
 from pointsman.rules.pages import DEFAULT_PAGES
 from pointsman.rules.plan import MOVING
 from pointsman.rules.reply import Reply

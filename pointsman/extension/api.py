@@ -7,7 +7,8 @@ from pointsman.extension.declare import NOTED, action, converter, fetch, service
 from pointsman.extension.replies import Reply
 from pointsman.extension.reports import make_logger
 from pointsman.extension.shared import set_map, set_variable, variable
-from pointsman.extension.transaction import Headers, Request, Response, Transaction, Variables
+from pointsman.extension.transaction import Transaction
+from pointsman.extension.views import Headers, Request, Response, Variables
 
 if TYPE_CHECKING:
     import logging

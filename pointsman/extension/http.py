@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from pointsman.extension.transaction import field_name, field_value
 from pointsman.extension.values import raw, text
+from pointsman.extension.views import field_name, field_value
 from pointsman.server.checks.http_response import CheckResponse
 
 LARGEST: Final = 1 << 20  # bytes of a response's body

@@ -23,8 +23,9 @@ from pointsman.core.registry import Registry
 from pointsman.extension.calls import CALLS
 from pointsman.extension.declare import Declared
 from pointsman.extension.reports import REPORTS
-from pointsman.extension.transaction import Change, NotPossible, Transaction, Verdict, compiled, not_brought
+from pointsman.extension.transaction import Transaction, Verdict, compiled, not_brought
 from pointsman.extension.values import PythonValue, sample_of
+from pointsman.extension.views import Change, NotPossible
 from pointsman.net.answering import answers
 from pointsman.net.questions import FULL, LARGEST, LATE, LOST, QUESTIONS, TOO_LONG, Asker, Question
 from pointsman.proto.message import Head, Request, Response, field

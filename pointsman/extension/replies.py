@@ -20,8 +20,9 @@ from typing import Final
 from pointsman.extension.calls import CALLS
 from pointsman.extension.declare import Declared
 from pointsman.extension.reports import REPORTS
-from pointsman.extension.transaction import NotPossible, checked_status, reply_parts
+from pointsman.extension.transaction import checked_status, reply_parts
 from pointsman.extension.values import raw
+from pointsman.extension.views import NotPossible
 from pointsman.net.answering import answers
 from pointsman.net.questions import QUESTIONS, Asker, Question
 from pointsman.proto import message

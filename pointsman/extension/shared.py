@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from pointsman.core.diagnostics import NOWHERE, ConfigError
-from pointsman.extension.transaction import NotPossible
 from pointsman.extension.values import PythonValue, marked_value, plain
+from pointsman.extension.views import NotPossible
 from pointsman.sample.lists import list_name
 from pointsman.sample.variables import PROCESS_VARIABLES, parse_variable, process_change
 from pointsman.tables.changes import Change

@@ -1,7 +1,7 @@
 """What functions of `python-load` files see of an exchange, and how they change it.
 
     Transaction          one call's view: request, response, addresses, variables, samples, verdicts
-      Request, Response    heads, with their Headers
+      Request, Response    heads, with their Headers (views.py)
       Variables            by name, with scope: "txn.user"
 
 It stands on a Context (sample/context.py). Each change is a tuple, which `change` makes: in the lane on the exchange
@@ -11,20 +11,31 @@ itself; in control, for an async function, on its copy, and there it is noted, s
 What a failed function has changed is taken back (`undo`): an exception costs its rule, and nothing else.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, NoReturn, TypeVar, overload
-from urllib.parse import parse_qsl
 
 from pointsman.config.action import HTTP_AFTER, HTTP_REQUEST, HTTP_RESPONSE
-from pointsman.core.address import NetAddress
 from pointsman.core.diagnostics import NOWHERE, ConfigError
 from pointsman.core.words import Word
 from pointsman.extension.reports import REPORTS
-from pointsman.extension.values import Address, PythonValue, WrongValue, marked_value, plain, raw, sample_of, text
+from pointsman.extension.values import PythonValue, WrongValue, raw, sample_of, text
+from pointsman.extension.views import (
+    REQUEST,
+    RESPONSE,
+    Change,
+    End,
+    Exchange,
+    NotPossible,
+    Request,
+    Response,
+    Variables,
+    field_name,
+    field_value,
+    variable_named,
+)
 from pointsman.proto import message as heads
 from pointsman.proto.message import CONNECTION, HOST, Head, field
-from pointsman.proto.reasons import reason_of
-from pointsman.proto.tokens import TOKEN, tokens
+from pointsman.proto.tokens import tokens
 from pointsman.proto.weight import PIECE
 from pointsman.rules.headers import rename_host, without
 from pointsman.rules.reply import MOVED
@@ -32,17 +43,12 @@ from pointsman.rules.request_line import set_method, set_path, set_query, set_ur
 from pointsman.rules.room import take
 from pointsman.sample.context import Context
 from pointsman.sample.expression import Expression, parse_expression
-from pointsman.sample.head import request_cookies, response_cookies
-from pointsman.sample.types import Binary, Packed, Reads, Type, Value, Where
-from pointsman.sample.variables import Variable, assign, parse_variable
+from pointsman.sample.types import Binary, Packed, Reads, Value, Where
+from pointsman.sample.variables import Variable, assign
 
-Change = tuple[object, ...]
 T = TypeVar("T")
 
-REQUEST: Final = 0  # whose head
-RESPONSE: Final = 1
 _SIDES: Final = {HTTP_REQUEST: REQUEST, HTTP_RESPONSE: RESPONSE, HTTP_AFTER: RESPONSE}  # which a rule set may change
-_BREAKS: Final = b"\r\n\0"
 _MOST_EXPRESSIONS: Final = 1_024  # that are kept compiled
 _MOST_BODY: Final = 1 << 20  # bytes of an answer that a function gives at once
 # What a copy of an exchange has: an async function may ask for samples that look at nothing else (remote.py).
@@ -58,10 +64,6 @@ class Verdict(BaseException):
         self.change = change
 
 
-class NotPossible(RuntimeError):
-    """What a function asked for does not exist where it was called."""
-
-
 def not_brought(what: str, name: str) -> NotPossible:
     """An async function asks for what its picture of the exchange lacks."""
     return NotPossible(f"an async function can ask for '{name}' only if its decorator says so: {what}=[{name!r}]")
@@ -71,292 +73,7 @@ class NoRoom(Exception):
     """What a function writes does not fit (rules/room.py)."""
 
 
-class End:
-    """One end of a connection."""
-
-    __slots__ = ("_address",)
-
-    def __init__(self, address: NetAddress) -> None:
-        self._address = address
-
-    @property
-    def ip(self) -> Address | None:
-        """The address; None for a UNIX socket."""
-        found = sample_of(Type.ADDR, self._address.packed) if self._address.packed else None
-        assert found is None or isinstance(found, Address)
-        return found
-
-    @property
-    def port(self) -> int:
-        return self._address.port
-
-    def __str__(self) -> str:
-        return f"{text(self._address.text)}:{self.port}" if self._address.packed else text(self._address.text)
-
-
-class Headers:
-    """The header fields of a request or a response. Names are compared without case."""
-
-    __slots__ = ("_side", "_transaction")
-
-    def __init__(self, transaction: "Transaction", side: int) -> None:
-        self._transaction = transaction
-        self._side = side
-
-    def _fields(self) -> list[heads.Field]:
-        return self._transaction._head(self._side).fields
-
-    @overload
-    def get(self, name: str) -> str | None: ...
-    @overload
-    def get(self, name: str, default: str) -> str: ...
-    def get(self, name: str, default: str | None = None) -> str | None:
-        """The first field of that name, whole; `default` where there is none."""
-        wanted = raw(name.lower())
-        for one in self._fields():
-            if one.name == wanted:
-                return text(one.value)
-        return default
-
-    def get_all(self, name: str) -> list[str]:
-        """All fields of that name, in their order."""
-        wanted = raw(name.lower())
-        return [text(one.value) for one in self._fields() if one.name == wanted]
-
-    def items(self) -> list[tuple[str, str]]:
-        """All fields: names in lower case, values."""
-        return [(text(one.name), text(one.value)) for one in self._fields()]
-
-    def __getitem__(self, name: str) -> str:
-        found = self.get(name)
-        if found is None:
-            raise KeyError(name)
-        return found
-
-    def __contains__(self, name: str) -> bool:
-        return self.get(name) is not None
-
-    def __iter__(self) -> Iterator[str]:
-        return iter([name for name, _ in self.items()])
-
-    def __len__(self) -> int:
-        return len(self._fields())
-
-    def set(self, name: str, value: str) -> None:
-        """Drop all fields of that name, and append one."""
-        self._transaction.change(("header", self._side, field_name(name), field_value(value), True))
-
-    __setitem__ = set
-
-    def add(self, name: str, value: str) -> None:
-        """Append a field, whatever there is of that name."""
-        self._transaction.change(("header", self._side, field_name(name), field_value(value), False))
-
-    def remove(self, name: str) -> None:
-        """Drop all fields of that name, if there are any."""
-        self._transaction.change(("remove", self._side, field_name(name)))
-
-    __delitem__ = remove
-
-    def __repr__(self) -> str:
-        return f"Headers({self.items()!r})"
-
-
-def field_name(name: str) -> bytes:
-    made = raw(name).lower()
-    if not made or made.translate(None, TOKEN):
-        raise ValueError(f"{name!r} is no name of a header field (RFC 9110 5.6.2)")
-    return made
-
-
-def field_value(value: str) -> bytes:
-    if not isinstance(value, str):
-        raise TypeError(f"a header field's value is a str, not {type(value).__name__}: {value!r:.80}")
-    made = raw(value)
-    if any(byte in made for byte in _BREAKS):
-        raise ValueError(f"a line break or NUL in the value of a header field: {value!r:.80}")
-    return made
-
-
-class Request:
-    """The request's head, and its body as far as it is here."""
-
-    __slots__ = ("_transaction", "headers")
-
-    def __init__(self, transaction: "Transaction") -> None:
-        self._transaction = transaction
-        self.headers: Headers = Headers(transaction, REQUEST)
-
-    def _head(self) -> heads.Request:
-        head = self._transaction._head(REQUEST)
-        assert isinstance(head, heads.Request)
-        return head
-
-    @property
-    def method(self) -> str:
-        return text(self._head().method)
-
-    @method.setter
-    def method(self, value: str) -> None:
-        self._transaction.change(("line", "method", _target(value)))
-
-    @property
-    def uri(self) -> str:
-        """The whole target, as it stands in the request's line."""
-        return text(self._head().uri)
-
-    @uri.setter
-    def uri(self, value: str) -> None:
-        self._transaction.change(("line", "uri", _target(value)))
-
-    @property
-    def path(self) -> str:
-        """From the first slash up to the query; "" where there is none, as in `OPTIONS *`."""
-        return text(self._head().path or b"")
-
-    @path.setter
-    def path(self, value: str) -> None:
-        self._transaction.change(("line", "path", _target(value)))
-
-    @property
-    def query(self) -> str:
-        """What stands behind the question mark; "" without one."""
-        return text(self._head().query or b"")
-
-    @query.setter
-    def query(self, value: str) -> None:
-        self._transaction.change(("line", "query", _target(value)))
-
-    @property
-    def parameters(self) -> dict[str, str]:
-        """The parameters of the query, decoded; of several with one name the last."""
-        return dict(parse_qsl(self.query, keep_blank_values=True, errors="surrogateescape"))
-
-    @property
-    def host(self) -> str:
-        """The host that is asked for, with its port if it has one; "" where none is named."""
-        return text(self._head().host or b"")
-
-    @property
-    def version(self) -> str:
-        """As it was received: "1.1", "2.0"."""
-        head = self._head()
-        return f"{head.major}.{head.minor if head.major == 1 else 0}"
-
-    @property
-    def cookies(self) -> dict[str, str]:
-        """By name; of several with one name the last."""
-        return {text(name): text(value) for name, value in request_cookies(self._head())}
-
-    @property
-    def body(self) -> bytes:
-        """What is here of the body: all of it, up to a buffer, behind `option http-buffer-request` or
-        `http-request wait-for-body`; else what came along with the head."""
-        self._head()
-        return self._transaction._body()
-
-
-class Response:
-    """The response's head."""
-
-    __slots__ = ("_transaction", "headers")
-
-    def __init__(self, transaction: "Transaction") -> None:
-        self._transaction = transaction
-        self.headers: Headers = Headers(transaction, RESPONSE)
-
-    def _head(self) -> heads.Response:
-        head = self._transaction._head(RESPONSE)
-        assert isinstance(head, heads.Response)
-        return head
-
-    @property
-    def status(self) -> int:
-        return self._head().status
-
-    @status.setter
-    def status(self, value: int) -> None:
-        if not isinstance(value, int) or not 100 <= value <= 999:
-            raise ValueError(f"{value!r:.80} is no status of a response")
-        self._transaction.change(("status", value, reason_of(value)))
-
-    @property
-    def reason(self) -> str:
-        return text(self._head().reason)
-
-    @reason.setter
-    def reason(self, value: str) -> None:
-        self._transaction.change(("status", self.status, field_value(value)))
-
-    @property
-    def cookies(self) -> dict[str, str]:
-        """Those that it sets, without their attributes."""
-        return {text(name): text(value) for name, value in response_cookies(self._head())}
-
-
-def _target(value: str) -> bytes:
-    if not isinstance(value, str):
-        raise TypeError(f"a part of the request's line is a str, not {type(value).__name__}: {value!r:.80}")
-    made = raw(value)
-    if any(byte <= 0x20 or byte == 0x7F for byte in made):
-        raise ValueError(f"a blank or a control character in the request's line: {value!r:.80}")
-    return made
-
-
-class Variables:
-    """Variables (manual 2.8), by their names with scope: "txn.user", "sess.seen", "proc.mode"."""
-
-    __slots__ = ("_transaction",)
-
-    def __init__(self, transaction: "Transaction") -> None:
-        self._transaction = transaction
-
-    def get(self, name: str, default: PythonValue | None = None) -> PythonValue | None:
-        """Its value: str, bytes, int, bool or an address, as it was set; `default` where it has none."""
-        _variable(name)
-        found = plain(self._transaction.variable_value(name))
-        return default if found is None else found
-
-    def __getitem__(self, name: str) -> PythonValue:
-        found = self.get(name)
-        if found is None:
-            raise KeyError(name)
-        return found
-
-    def __contains__(self, name: str) -> bool:
-        return self.get(name) is not None
-
-    def set(self, name: str, value: PythonValue) -> None:
-        """Give it a value. A dict or a list becomes a string of JSON."""
-        _variable(name)
-        made = marked_value(value)
-        kind = "addr" if isinstance(made, Packed) else "bin" if isinstance(made, Binary) else ""
-        self._transaction.change(("set", name, kind, bytes(made) if isinstance(made, bytes) else made))
-
-    __setitem__ = set
-
-    def unset(self, name: str) -> None:
-        """Forget its value, if it has one."""
-        _variable(name)
-        self._transaction.change(("unset", name))
-
-    __delitem__ = unset
-
-
-_VARIABLES: Final[dict[str, Variable]] = {}  # by the names that functions have used
 _EXPRESSIONS: Final[dict[str, Expression]] = {}  # compiled once
-
-
-def _variable(name: str) -> Variable:
-    found = _VARIABLES.get(name)
-    if found is None:
-        try:
-            found = parse_variable(name, NOWHERE, parents=True)
-        except ConfigError as error:
-            raise ValueError(error.finding.message) from None
-        if len(_VARIABLES) < _MOST_EXPRESSIONS:
-            _VARIABLES[name] = found
-    return found
 
 
 def compiled(words: str) -> Expression:
@@ -372,7 +89,7 @@ def compiled(words: str) -> Expression:
     return found
 
 
-class Transaction:
+class Transaction(Exchange):
     """One exchange, as the function that is called may see and change it. It is of no use after the call."""
 
     def __init__(
@@ -468,7 +185,7 @@ class Transaction:
         return sample_of(found.type, found.get(self._context))
 
     def variable_value(self, name: str) -> Value | None:
-        return _variable(name).get(self._context)
+        return variable_named(name).get(self._context)
 
     def _body(self) -> bytes:
         return self._context.body
@@ -637,7 +354,7 @@ class Transaction:
         self._write(str(change[1]), None)
 
     def _write(self, name: str, value: Value | None) -> None:
-        variable = _variable(name)
+        variable = variable_named(name)
         if variable.parent:
             raise NotPossible(f"'{name}' is the parent stream's, and can only be read")
         self.write_variable(variable, value)

@@ -19,7 +19,8 @@ import pointsman
 from pointsman.config.load import load
 from pointsman.core.diagnostics import Diagnostics
 from pointsman.extension.load import functions_of
-from pointsman.extension.transaction import End, Headers, Request, Response, Transaction, Variables
+from pointsman.extension.transaction import Transaction
+from pointsman.extension.views import End, Headers, Request, Response, Variables
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples" / "python"
