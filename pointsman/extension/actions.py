@@ -113,6 +113,7 @@ class PythonAction(Action):
             transaction.undo()
             return self.fail(context, error)
         finally:
+            transaction.over()
             CALLS.end(one, began, bad)
 
     def fail(self, context: Context, error: BaseException) -> int:

@@ -104,8 +104,9 @@ class FunctionCall:
         one = self.one
         began = CALLS.begin(one)
         failed = True
+        transaction = Transaction(ctx, 0, f"python.{one.name}")
         try:
-            given: list[object] = [Transaction(ctx, 0, f"python.{one.name}")] if one.takes_transaction else []
+            given: list[object] = [transaction] if one.takes_transaction else []
             if value is not None:
                 assert one.value is not None
                 given.append(one.value.takes(value))
@@ -116,6 +117,7 @@ class FunctionCall:
         except FAILURES as error:
             return self.failed(ctx, error)
         finally:
+            transaction.over()
             CALLS.end(one, began, failed)
 
     def failed(self, ctx: Context, error: BaseException) -> Value | None:

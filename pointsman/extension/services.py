@@ -54,6 +54,7 @@ class FunctionService(Action):
             REPORTS.failed(one.name, error, FOLLOWS)
             return FAILED
         finally:
+            transaction.over()
             CALLS.end(one, began, failed)
 
 

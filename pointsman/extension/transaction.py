@@ -90,7 +90,7 @@ def compiled(words: str) -> Expression:
 
 
 class Transaction(Exchange):
-    """One exchange, as the function that is called may see and change it. It is of no use after the call."""
+    """One exchange, as the function that is called may see and change it, up to the end of the call."""
 
     def __init__(
         self,
@@ -260,6 +260,15 @@ class Transaction(Exchange):
         _CHANGES[str(change[0])](self, change)
         if self.changes is not None:
             self.changes.append(change)
+
+    def over(self) -> None:
+        """The call has ended: whoever has kept this would see, and change, another exchange."""
+        del self._context
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name == "_context":
+            raise NotPossible("the call is over, and what it was about as well: keep values, not the transaction")
+        raise AttributeError(f"a transaction has no {name!r}")
 
     def undo(self) -> None:
         """Take back what was changed."""

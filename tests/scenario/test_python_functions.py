@@ -143,6 +143,11 @@ async def unlucky() -> None:
     raise RuntimeError("this task fails")
 
 @pointsman.action
+def connected(txn: Transaction, name: str) -> None:
+    assert not txn.is_http and txn.source.port > 0 and txn.frontend == "raw"
+    txn.variables[f"sess.{name}"] = txn.destination.port
+
+@pointsman.action
 def hold(txn: Transaction, milliseconds: int) -> None:
     time.sleep(milliseconds / 1000)
 """
@@ -191,7 +196,10 @@ frontend raw
     mode tcp
     bind 127.0.0.1:{port:raw}
     tcp-request inspect-delay 5s
+    tcp-request connection python.connected one
+    tcp-request session python.connected two
     tcp-request content python.first_bytes
+    tcp-request content reject unless { var(sess.one) -m int {port:raw} } { var(sess.two) -m int {port:raw} }
     tcp-request content reject unless { var(sess.looked) -m str yes }
     default_backend rawbe
 backend rawbe

@@ -77,6 +77,16 @@ def edit(txn: Transaction, *words: str) -> None:
     assert (request.method, request.uri, request.version) == ("GET", "/edited?q=1", "1.1")
     assert (request.parameters, request.host) == ({"q": "1"}, "h") and txn.frontend == "f" and txn.backend == ""
 
+kept = None
+
+@pointsman.action
+def keeps(txn: Transaction) -> None:
+    global kept
+    if kept is None:
+        kept = txn
+        return
+    kept.request.headers["x-late"] = "1"
+
 @pointsman.action
 def half(txn: Transaction, then: str) -> None:
     txn.request.headers["x-half"] = "1"
@@ -255,6 +265,14 @@ def test_a_failure_takes_back_what_was_changed(rules: Path, then: str) -> None:
         assert got(running).startswith(b"HTTP/1.1 500 ")
         assert running.logs["f"].lines == ["500 PR"]
     assert CALLS.totals(next(one for one in CALLS.functions if one.name == "half")).errors == 1
+
+
+def test_a_transaction_ends_with_its_call(rules: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with stand(rules, "http-request python.keeps fail-open") as running:
+        assert b"x-late" not in forwarded(running)[0]
+        STDERR.quiet = False
+        assert b"x-late" not in forwarded(running)[0]
+    assert "NotPossible: the call is over, and what it was about as well" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
