@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from support.crowd import children, until
 from support.programs import POINTSMAN, Program
+from support.service import Service
 
 PATIENCE = 15.0
 RULES = """
@@ -425,3 +426,43 @@ def test_one_process_does_the_same(tmp_path: Path) -> None:
         assert ask(program, "/", body="text")[2].endswith(" 10 -1/4 text")
         assert [ask(program, f"/{how}")[0] for how in ("raise", "deny", "open/raise", "soon")] == [500, 401, 200, 200]
         assert ask(program, "/", "x-role: admin")[0] == 204
+
+
+GENERATION = """
+import asyncio
+import pointsman
+
+@pointsman.fetch
+def which() -> str:
+    return "{text}"
+
+@pointsman.task
+async def lasting() -> None:
+    try:
+        await asyncio.sleep(60)
+    finally:
+        print("{text} has ended", file=open("{file}", "a"), flush=True)
+"""
+
+
+def test_a_reload_reads_files_anew(tmp_path: Path) -> None:
+    """What the new generation runs is the new text; tasks of the old one end."""
+
+    def write(text: str) -> None:
+        path = tmp_path / "generation.py"
+        path.write_text(GENERATION.replace("{text}", text).replace("{file}", str(tmp_path / "ended")))
+        path.chmod(0o644)
+
+    service = Service(tmp_path)
+    service.head += "    python-load {dir}/generation.py\n"
+    service.body = service.body.replace('string "{text}"', "lf-string %[python.which]")
+    write("first")
+    service.begin("")
+    try:
+        assert service.ask() == "first"
+        write("second")
+        service.reload("")
+        assert service.comes_to("second")
+        until(lambda: (tmp_path / "ended").exists() and (tmp_path / "ended").read_text() == "first has ended\n")
+    finally:
+        service.end(signal.SIGTERM)
