@@ -164,6 +164,8 @@ class AsyncAction(PythonAction):
 
     def _made(self, context: Context, found: Outcome) -> int:
         """Make the changes on the exchange itself."""
+        if self.rule_set & HTTP:  # content rules may begin anew; others that come here again mean another call
+            context.answers = [one for one in context.answers if one.key != self.site.key]
         changes, ended, _ = found
         transaction = Transaction(context, self.rule_set, self.called)
         try:

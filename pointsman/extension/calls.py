@@ -7,7 +7,9 @@ never returns is killed as any lane that does not turn (master/stuck.py), which 
 """
 
 import signal
+import sys
 import threading
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter_ns
@@ -109,9 +111,12 @@ class Calls:
         if function is None:
             return
         took = (perf_counter_ns() - self.began) / 1_000_000
-        stack = stack_of(frame)
-        if stack:
-            REPORTS.slow(function.name, took, self.limit, stack, True)
+        try:
+            stack = stack_of(frame)
+            if stack:
+                REPORTS.slow(function.name, took, self.limit, stack, True)
+        except Exception:  # raised here it would be the function's
+            traceback.print_exc(file=sys.stderr)
 
     def totals(self, function: Declared) -> Totals:
         table = self.table

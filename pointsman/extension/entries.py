@@ -16,8 +16,9 @@ from pointsman.extension.declare import ACTION, CONVERTER, FETCH, SERVICE, Decla
 from pointsman.extension.remote import FAILURES, CannotWait, Site, ask, outcome
 from pointsman.extension.reports import REPORTS
 from pointsman.extension.services import service_entry
-from pointsman.extension.transaction import Transaction
+from pointsman.extension.transaction import Transaction, compiled
 from pointsman.extension.values import Kind
+from pointsman.extension.views import variable_named
 from pointsman.rules.plan import MOVING
 from pointsman.rules.service import SERVICES
 from pointsman.sample.arguments import Arguments, signature
@@ -30,7 +31,11 @@ MANUAL: Final = "docs/python.md"
 
 
 def register(one: Declared) -> None:
-    """Make it known to the configuration that is being read."""
+    """Make it known to the configuration that is being read. ValueError: it names what is no variable or no sample."""
+    for named in one.variables:
+        variable_named(named)
+    for asked in one.samples:
+        compiled(asked)
     name = f"python.{one.name}"
     shape = signature(signature_text(one))
     if one.sort == FETCH:

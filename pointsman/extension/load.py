@@ -172,4 +172,7 @@ def _register(functions: "Sequence[Declared]", main: Section, at: Position) -> N
                 at,
                 f"another name, as in @pointsman.{one.sort}('{one.name}2')",
             )
-        register(one)
+        try:
+            register(one)
+        except ValueError as error:
+            raise ConfigError(f"'python-load': {os.path.basename(one.file)}:{one.line}: {error}", at) from None

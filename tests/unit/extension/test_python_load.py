@@ -155,6 +155,17 @@ MISTAKES = {
         "rules.py:2: variables=...: only async functions need to name them; others ask the exchange itself",
         "@pointsman.action(variables=['txn.a'])",
     ),
+    "wanted-variables": (
+        "@pointsman.action(variables=['user'])\nasync def x(): ...\n",
+        "rules.py:2: invalid variable name 'user'. A variable name must be start by its scope. The scope can be "
+        "'proc', 'sess', 'txn', 'req', 'res' or 'check'",
+        "",
+    ),
+    "wanted-samples": (
+        "@pointsman.action(samples=['hrd(a)'])\nasync def x(): ...\n",
+        "rules.py:2: 'hrd(a)': unknown fetch method 'hrd'",
+        "",
+    ),
     "generator": (
         "@pointsman.fetch\ndef x() -> int: yield 1\n",
         "rules.py:2: fetch x() is a generator: it has to return, not to yield",
