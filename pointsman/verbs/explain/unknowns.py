@@ -23,7 +23,7 @@ from pointsman.sample.expression import Expression
 from pointsman.sample.registry import FETCHES
 from pointsman.sample.source import ConverterStep, Pure, Source
 from pointsman.sample.trace import AclRecord, SampleRecord
-from pointsman.sample.types import Type, Value
+from pointsman.sample.types import WAITED, Type, Value
 from pointsman.stream.monitor import Monitor
 from pointsman.verbs.explain.entrance import AskedError
 from pointsman.verbs.explain.model import Unknown
@@ -79,6 +79,8 @@ class Knowledge:
         self.states: set[str] = set()  # texts of those that ask states of servers
         for one in self.expressions:
             why = why_unknown(one.fetch, one.converters)
+            if not why and one.reads & WAITED:
+                why = "an async function, which nobody calls offline"
             if why:
                 self.reasons[one.text] = why
                 drawn = DRAWN.match(one.text)
