@@ -1,9 +1,9 @@
 """What is decided without a socket is what the live program does: 200 random requests through random configurations.
 
 Each configuration draws rules of both lists and both sides, routes, captures, options that write headers, services;
-each request is first asked of the engine of `pointsman explain` (verbs/explain/exchange.py), then sent through the same
-proxies. The same server may have it, with the same head; the client gets the same bytes; the log has the same letters
-and fields.
+each request is first asked of the engine of `pointsman explain` (verbs/explain/http_exchange.py), then sent through the
+same proxies. The same server may have it, with the same head; the client gets the same bytes; the log has the same
+letters and fields.
 """
 
 import os
@@ -25,9 +25,9 @@ from pointsman.sample.trace import RouteRecord, RuleRecord, Trace
 from pointsman.sample.types import Where
 from pointsman.tables.changes import CHANGES
 from pointsman.verbs.explain.entrance import Entrance
-from pointsman.verbs.explain.exchange import Exchange
+from pointsman.verbs.explain.http_exchange import HttpExchange
 from pointsman.verbs.explain.lines import LogFields
-from pointsman.verbs.explain.model import Answered
+from pointsman.verbs.explain.model import Answered, Asked
 from pointsman.verbs.explain.plans import Plans
 
 CONFIGURATIONS, REQUESTS = 20, 10
@@ -219,8 +219,8 @@ def alone(stand: Stand, line: Format, plans: Plans, head: bytes, body: bytes, an
     frontend = stand.frontend()
     here, there = net_address("127.0.0.1", 80), net_address("127.0.0.1", 40000)
     with CHANGES.gathered() as changes:
-        entrance = Entrance(frontend, None, there, here, False, "")
-        exchange = Exchange(stand.reactor, entrance, stand.bind_states[id(frontend)], plans, FIELDS, changes)
+        entrance = Entrance(frontend, None, there, here, False, "", Asked())
+        exchange = HttpExchange(stand.reactor, entrance, stand.bind_states[id(frontend)], plans, FIELDS, changes)
         exchange.turns = b""  # none is taken
         assert exchange.admit()
         exchange.run(head, body, answer)

@@ -26,11 +26,13 @@ from pointsman.tables.stick_tables import TABLES
 from pointsman.verbs.explain.choice import chosen
 from pointsman.verbs.explain.entrance import AskedError, Door, Entrance, enter
 from pointsman.verbs.explain.exchange import Exchange
+from pointsman.verbs.explain.http_exchange import HttpExchange
 from pointsman.verbs.explain.limits import limits_of
 from pointsman.verbs.explain.lines import LogFields
 from pointsman.verbs.explain.model import Asked, Branch, Choice, Explanation, Unknown
 from pointsman.verbs.explain.plans import Plans
-from pointsman.verbs.explain.request import head_of
+from pointsman.verbs.explain.raw_exchange import RawExchange
+from pointsman.verbs.explain.request import sent
 from pointsman.verbs.explain.unknowns import Knowledge
 from pointsman.verbs.explain.words import shown, value_text
 
@@ -120,8 +122,9 @@ class Asking:
         """Once. `turns`: see Exchange."""
         assembly, asked, entrance = self.assembly, self.asked, self.entrance
         with assembly.knowledge.assume(asked.given, pins):
-            head = head_of(asked)
-            exchange = Exchange(
+            head, body = sent(asked, entrance)
+            kind = HttpExchange if entrance.frontend.http else RawExchange
+            exchange = kind(
                 assembly.live.reactor,
                 entrance,
                 assembly.state(entrance),
@@ -134,7 +137,7 @@ class Asking:
             exchange.turns = turns
             try:
                 if exchange.admit():
-                    exchange.run(head, asked.body, asked.answer)
+                    exchange.run(head, body, asked.answer)
                 return self._told(exchange), exchange
             finally:
                 exchange.close()

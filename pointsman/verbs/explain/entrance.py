@@ -71,6 +71,7 @@ class Entrance:
     destination: NetAddress
     secure: bool
     sni: str
+    asked: Asked
 
 
 def enter(live: Live, doors: Sequence[Door], asked: Asked) -> Entrance:
@@ -83,10 +84,10 @@ def enter(live: Live, doors: Sequence[Door], asked: Asked) -> Entrance:
         frontend, found = door.frontend, door
     secure = found.secure if found is not None else url.scheme == "https"
     source = address(asked.source, CLIENT_PORT) if asked.source else net_address(CLIENT, CLIENT_PORT)
-    sni = asked.sni or (_host(url) if secure else "")
+    sni = asked.sni or (_host(url) if secure or url.scheme == "https" else "")
     if sni and _is_ip(sni) and not asked.sni:
         sni = ""  # RFC 6066 3: literal addresses are not named
-    return Entrance(frontend, found, source, _destination(asked, url, found, source), secure, sni)
+    return Entrance(frontend, found, source, _destination(asked, url, found, source), secure, sni, asked)
 
 
 def address(text: str, port: int) -> NetAddress:

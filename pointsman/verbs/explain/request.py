@@ -2,7 +2,8 @@
 
 from urllib.parse import urlsplit
 
-from pointsman.verbs.explain.entrance import PORTS, AskedError
+from pointsman.verbs.explain.entrance import PORTS, AskedError, Entrance
+from pointsman.verbs.explain.hello import client_hello
 from pointsman.verbs.explain.model import Asked
 
 VERSIONS = {"1.0": 0, "1.1": 1, "2": 1}
@@ -23,6 +24,16 @@ def head_of(asked: Asked) -> bytes:
     if asked.body and not names & {"content-length", "transfer-encoding"}:
         lines.append(f"Content-Length: {len(asked.body)}")
     return "".join(f"{line}\r\n" for line in [*lines, ""]).encode("utf-8", "surrogateescape")
+
+
+def sent(asked: Asked, entrance: Entrance) -> tuple[bytes, bytes]:
+    """What the client sends first, and what behind that: a request; in TCP mode what is asked for, or the hello of a
+    TLS client where the URL says https, or a server name is given, and nobody before the frontend decrypts."""
+    if asked.payload is not None:
+        return asked.payload, b""
+    if not entrance.frontend.http and not entrance.secure and entrance.sni:
+        return client_hello(entrance.sni, (b"h2", b"http/1.1") if asked.version == "2" else (b"http/1.1",)), b""
+    return head_of(asked), asked.body
 
 
 def _target(url: str) -> tuple[str, str]:
