@@ -31,7 +31,7 @@ FAMILIES_TOLD = (
 LONG = os.environ.get("POINTSMAN_LONG") == "1"
 EVERY = 1 if LONG else 12
 OTHER = re.compile(
-    r"\b(?:set-map|del-map|add-acl|del-acl|accept-proxy|send-proxy|proto h2|check|ssl|retry-on|set-dst|set-method)\b"
+    r"\b(?:set-map|del-map|add-acl|del-acl|accept-proxy|send-proxy|proto h2|check|ssl|retry-on|set-dst)\b"
     r"|stats (?:uri|enable|admin)|password \$"  # a process of its own answers, or a thread
 )
 PLAIN = (Open, Send, Recv, End, Close, Logged, Stat)

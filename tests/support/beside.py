@@ -166,7 +166,7 @@ class Beside:
         client.send(head_of(asked) + asked.body)
         got = client.take()
         for _ in range(NO_ANSWER // 50):
-            self._serve(asked, seen, answers)
+            self._serve(seen, answers)
             got += client.take()
             if b"\r\n\r\n" in got or client.closed:
                 break
@@ -191,7 +191,7 @@ class Beside:
         end.close()
         return None
 
-    def _serve(self, asked: Asked, seen: Seen, answers: Callable[[str], Answered]) -> None:
+    def _serve(self, seen: Seen, answers: Callable[[str], Answered]) -> None:
         """Whoever got the request answers it."""
         for name, ends in self.ends.items():
             ends += self.stand.arrivals(name)
@@ -204,7 +204,7 @@ class Beside:
                 head, mark, _ = got.partition(b"\r\n\r\n")
                 seen.head = shown_lines(head + mark)
                 seen.server = name
-                end.send(answer_of(answers(name), asked.method))
+                end.send(answer_of(answers(name), seen.head.partition(" ")[0]))
             self.ends[name] = [end for end in ends if not end.closed]
 
 
