@@ -73,6 +73,7 @@ class Witness(Trace):
         self.stages: list[Stage] = []
         self.places: dict[str, Position] = {}
         self.steps: list[Step] = []  # of the present stage
+        self.snapshots: list[Snapshot] = []  # what was before each of them
         self.place = ("", "")  # its name and proxy
         self.before = Snapshot(context, changes)
         self.seen = 0  # records that are steps already
@@ -99,18 +100,28 @@ class Witness(Trace):
         if self.steps:
             self.stages.append(Stage(name=self.place[0], proxy=self.place[1], steps=tuple(self.steps)))
             self.steps = []
+            self.snapshots = []
 
     def add(self, record: Record) -> None:
+        self._forget(len(self.records))
         super().add(record)
         if isinstance(record, RuleRecord):
             self._take(len(self.records))
 
     def settle(self) -> None:
         """Records that have not become steps yet do so: a list of routes is over."""
+        self._forget(len(self.records))
         self._take(len(self.records))
 
+    def _forget(self, known: int) -> None:
+        """Of records that were taken back, because their rules are evaluated again, the steps are, too."""
+        lost = self.seen - known
+        if lost > 0:
+            self.before = self.snapshots[-lost]
+            del self.steps[-lost:], self.snapshots[-lost:]
+            self.seen = known
+
     def _take(self, until: int) -> None:
-        self.seen = min(self.seen, until)
         for record in self.records[self.seen : until]:
             if isinstance(record, RuleRecord):
                 ran = record.verdict is not None
@@ -127,6 +138,7 @@ class Witness(Trace):
                     record.samples,
                     "",
                     name,
+                    changes=bool(record.samples),
                 )
         self.seen = until
 
@@ -149,9 +161,12 @@ class Witness(Trace):
         verdict: str,
         names: str = "",
         notes: Sequence[str] = (),
+        changes: bool = True,
     ) -> None:
-        before, now = self.before, Snapshot(self.context, self.changes)
-        self.before = now
+        """`changes`: it may have changed something."""
+        before = self.before
+        now = self.before = Snapshot(self.context, self.changes) if changes else before
+        self.snapshots.append(before)
         lines = [] if condition is None else acls_of(condition)
         asked = [*[sample for line in lines for sample in line.samples], *samples]
         self.acls += lines

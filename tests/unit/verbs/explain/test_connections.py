@@ -161,6 +161,11 @@ def test_tcp_mode_looks_at_the_first_bytes(tcp: Engine, asked: Asked, backend: s
         assert found.notes == ("content rules wait here up to 3s for more bytes (inspect-delay)",)
 
 
+def test_rules_that_wait_are_told_once(tcp: Engine) -> None:
+    found = tcp.explain(Asked(destination="192.0.2.1:443", payload=b"\x16\x03"))
+    assert [step.at.line for step in found.stages[0].steps] == [13, 14, 15]
+
+
 def test_a_connection_of_tcp_becomes_http(tcp: Engine) -> None:
     found = tcp.explain(Asked(url="http://h/a", destination="192.0.2.1:443"))
     assert (found.backend, found.status, found.request[0]) == ("plain", 200, "GET /a HTTP/1.1")
