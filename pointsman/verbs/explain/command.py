@@ -17,13 +17,14 @@ from pointsman.verbs.explain.model import Answered, Asked, Explanation
 
 if TYPE_CHECKING:
     from pointsman.verbs.explain.engine import Engine
+    from pointsman.verbs.explain.repeated import Turn
 
 # ruff: noqa: PLC0415  # the late imports: who asks for help, or makes a mistake, waits for nothing
 
 OK: Final = 0
 FAULTS: Final = 1
 WRONG: Final = 2
-MOST: Final = 1_000_000  # requests of --repeat
+MOST: Final = 100_000  # requests of --repeat
 
 DESCRIPTION = """\
 Say what would become of a request, and why: the rules of the configuration and
@@ -234,16 +235,19 @@ def _given(text: str) -> tuple[str, str]:
 
 def _explain(options: argparse.Namespace, asked: Asked) -> int:
     from pointsman.verbs.explain.engine import AskedError, Engine
+    from pointsman.verbs.explain.repeated import turn_of
 
     engine = Engine(options.files, directory=options.directory)
     if engine.failed:
         return _faults(engine)
     _know_servers(engine, asked.down)
     try:
-        found = [engine.explain(asked) for _ in range(max(1, options.repeat))]
+        first = engine.explain(asked)
+        turns = [turn_of(first)]
+        turns += [turn_of(engine.explain(asked)) for _ in range(options.repeat - 1)]
     except AskedError as error:
         raise Wrong(str(error)) from None
-    _show(found, options)
+    _show(first, turns, options)
     return OK
 
 
@@ -284,29 +288,28 @@ def _unknown_server(name: str, known: set[str]) -> str:
     return f"{said}. Did you mean {near}?" if near else said
 
 
-def _show(found: list[Explanation], options: argparse.Namespace) -> None:
+def _show(first: Explanation, turns: "list[Turn]", options: argparse.Namespace) -> None:
+    from pointsman.verbs.explain.repeated import table
     from pointsman.verbs.terminal import Terminal, write
 
     terminal = Terminal.of(sys.stdout)
     if options.json:
-        write([_json(found, options.repeat)])
+        write([_json(first, turns if options.repeat else [])])
     elif options.repeat:
-        from pointsman.verbs.explain.repeated import table
-
-        write(table(found, terminal, options.all))
+        write(table(first, turns, terminal, options.all))
     else:
         from pointsman.verbs.explain.render import page
 
-        write(page(found[0], terminal, options.all))
+        write(page(first, terminal, options.all))
 
 
-def _json(found: list[Explanation], repeat: int) -> str:
+def _json(first: Explanation, turns: "list[Turn]") -> str:
     from pointsman.verbs.explain.as_json import explanation_json
     from pointsman.verbs.explain.repeated import repeated_json
 
-    answer = explanation_json(found[0])
-    if repeat:
-        answer["repeat"] = repeated_json(found)
+    answer = explanation_json(first)
+    if turns:
+        answer["repeat"] = repeated_json(turns)
     # A terminal might obey what is not ASCII (C1 control characters, for one), and not each file can hold it.
     seen = sys.stdout.isatty() or (sys.stdout.encoding or "").lower() != "utf-8"
     return json.dumps(answer, indent=2, ensure_ascii=seen)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from pointsman.verbs.explain.as_json import Json
 from pointsman.verbs.explain.model import Explanation
@@ -13,45 +14,58 @@ SHOWN = 20  # requests of the table; of more, the first ones
 BAR = 24  # columns of a share of all
 
 
-def where_to(explanation: Explanation) -> str:
-    """A server's full name; or what else became of the request."""
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What is kept of each request: explanations are large."""
+
+    backend: str
+    server: str
+    outcome: str
+    status: int
+    why: str
+
+    @property
+    def where_to(self) -> str:
+        """A server's full name; or what else became of the request."""
+        return f"{self.backend}/{self.server}" if self.outcome == "server" and self.server else f"({self.outcome})"
+
+
+def turn_of(explanation: Explanation) -> Turn:
+    """What is kept of it."""
     choice = explanation.server
-    if explanation.outcome == "server" and choice is not None and choice.name:
-        return f"{explanation.backend}/{choice.name}"
-    return f"({explanation.outcome})"
+    name, why = (choice.name, choice.why) if choice is not None else ("", "")
+    return Turn(explanation.backend, name, explanation.outcome, explanation.status, why)
 
 
-def shares(explanations: Sequence[Explanation]) -> list[tuple[str, int]]:
+def shares(turns: Sequence[Turn]) -> list[tuple[str, int]]:
     """How many came where: the most first."""
-    return Counter(where_to(one) for one in explanations).most_common()
+    return Counter(one.where_to for one in turns).most_common()
 
 
-def table(explanations: Sequence[Explanation], terminal: Terminal, everything: bool) -> Iterator[str]:
-    """The lines."""
-    first = explanations[0]
+def table(first: Explanation, turns: Sequence[Turn], terminal: Terminal, everything: bool) -> Iterator[str]:
+    """The lines. `first`: the first of the explanations."""
     yield from summary(first, terminal, places_of(first))
     yield ""
-    shown = explanations if everything else explanations[:SHOWN]
-    names = [safe(where_to(one)) for one in shown]
+    shown = turns if everything else turns[:SHOWN]
+    names = [safe(one.where_to) for one in shown]
     room = min(max(columns(one) for one in [*names, "server"]), 40)
     entries = [row(Piece(f"{'turn':>5}  {'server':{room}}  status  why", "strong"))]
     for number, (one, name) in enumerate(zip(shown, names, strict=True), 1):
-        why = one.server.why if one.server is not None else ""
         status = str(one.status or "-")
         cell = shorten(name, room)
         padded = cell + " " * (room - columns(cell))
-        pieces = [Piece(f"{number:>5}  "), Piece(padded, "name"), Piece(f"  {status:6}  "), piece(why)]
+        pieces = [Piece(f"{number:>5}  "), Piece(padded, "name"), Piece(f"  {status:6}  "), piece(one.why)]
         entries.append(row(*pieces, whole=False))
-    if len(shown) < len(explanations):
-        entries.append(row(Piece(f"{'':5}  ... {len(explanations) - len(shown):,} more (--all shows them)", "dim")))
+    if len(shown) < len(turns):
+        entries.append(row(Piece(f"{'':5}  ... {len(turns) - len(shown):,} more (--all shows them)", "dim")))
     yield from rows(entries, terminal)
     yield ""
-    yield from rows(_shares(explanations, terminal), terminal)
+    yield from rows(_shares(turns, terminal), terminal)
 
 
-def _shares(explanations: Sequence[Explanation], terminal: Terminal) -> list[Row]:
-    found = shares(explanations)
-    total = len(explanations)
+def _shares(turns: Sequence[Turn], terminal: Terminal) -> list[Row]:
+    found = shares(turns)
+    total = len(turns)
     room = min(max(columns(safe(name)) for name, _ in found), 30)
     digits = len(f"{total:,}")
     entries = [row(Piece(f"shares of {total:,} requests", "strong"))]
@@ -69,19 +83,19 @@ def _shares(explanations: Sequence[Explanation], terminal: Terminal) -> list[Row
     return entries
 
 
-def repeated_json(explanations: Sequence[Explanation]) -> Json:
+def repeated_json(turns: Sequence[Turn]) -> Json:
     """What is added to the first explanation."""
     return {
-        "requests": len(explanations),
+        "requests": len(turns),
         "turns": [
             {
                 "backend": one.backend or None,
-                "server": one.server.name or None if one.server is not None else None,
+                "server": one.server or None,
                 "outcome": one.outcome,
                 "status": one.status or None,
-                "why": one.server.why if one.server is not None else "",
+                "why": one.why,
             }
-            for one in explanations
+            for one in turns
         ],
-        "shares": [{"server": name, "requests": count} for name, count in shares(explanations)],
+        "shares": [{"server": name, "requests": count} for name, count in shares(turns)],
     }

@@ -39,7 +39,7 @@ from pointsman.verbs.explain.model import (
 )
 from pointsman.verbs.explain.places import short_names
 from pointsman.verbs.explain.render import page
-from pointsman.verbs.explain.repeated import repeated_json, table
+from pointsman.verbs.explain.repeated import repeated_json, table, turn_of
 from pointsman.verbs.explain.values import plain, quoted
 from pointsman.verbs.terminal import Terminal, columns
 
@@ -239,8 +239,9 @@ def test_what_is_not_known_is_shown_both_ways() -> None:
 def test_repeated() -> None:
     assert TO_SERVER.server is not None
     other = replace(TO_SERVER, server=replace(TO_SERVER.server, name="api1", why="its turn"))
-    turns = [TO_SERVER, other, TO_SERVER, replace(TO_SERVER, outcome="no server", status=503)]
-    text = list(table(turns, Terminal(), False))
+    asked = [TO_SERVER, other, TO_SERVER, replace(TO_SERVER, outcome="no server", status=503)]
+    turns = [turn_of(one) for one in asked]
+    text = list(table(TO_SERVER, turns, Terminal(), False))
     assert text[text.index("") + 1 :] == [
         " turn  server       status  why",
         "    1  api/api2     200     it has the fewest connections",
@@ -253,7 +254,7 @@ def test_repeated() -> None:
         "  api/api1     1   25.0 %  ██████",
         "  (no server)  1   25.0 %  ██████",
     ]
-    assert "... 180 more (--all shows them)" in "\n".join(table(turns * 50, Terminal(), False))
+    assert "... 180 more (--all shows them)" in "\n".join(table(TO_SERVER, turns * 50, Terminal(), False))
     made = explanation_json(TO_SERVER) | {"repeat": repeated_json(turns)}
     assert complaints(made, SCHEMA) == []
 
@@ -416,14 +417,14 @@ def test_whatever_it_holds(explanation: Explanation, everything: bool) -> None:
     for line in _all_lines(explanation, everything):
         assert columns(line) <= 80, line
         assert not any(unicodedata.category(one) in ("Cc", "Cf", "Cs", "Zl", "Zp") for one in line), ascii(line)
-    made = explanation_json(explanation) | {"repeat": repeated_json([explanation])}
+    made = explanation_json(explanation) | {"repeat": repeated_json([turn_of(explanation)])}
     assert complaints(made, SCHEMA) == []
     json.dumps(made)
 
 
 def _all_lines(explanation: Explanation, everything: bool) -> Iterator[str]:
     yield from page(explanation, Terminal(), everything)
-    yield from table([explanation], Terminal(), everything)
+    yield from table(explanation, [turn_of(explanation)], Terminal(), everything)
 
 
 def test_the_schema_refuses() -> None:
