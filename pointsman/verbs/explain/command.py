@@ -145,7 +145,7 @@ def _request_line(options: argparse.Namespace) -> tuple[str, str]:
     if not words:
         if options.data is None and not (options.frontend or options.dst or options.sni):
             raise Wrong("what is asked for? Name a URL: pointsman explain -f haproxy.cfg /some/path")
-        return default, "/"
+        return default, f"https://{options.sni}/" if options.sni else "/"  # whose client names it
     method, url = words if len(words) == 2 else (default, words[0])
     if len(words) == 1 and url.isupper() and url.isalpha():
         raise Wrong(f"'{url}' is a method: a URL is missing behind it")
@@ -174,10 +174,10 @@ def _encoded(url: str) -> str:
 
 
 def _payload(options: argparse.Namespace) -> bytes | None:
-    """None: a request comes. Without a URL it is a connection whose client sends nothing, or this."""
+    """None: a request comes, or the hello of a TLS client. Else what a connection sends first, perhaps nothing."""
     if options.data is not None:
         return _content(options.data, "--data")
-    return None if options.words else b""
+    return None if options.words or options.sni else b""
 
 
 def _fields(texts: Iterable[str], option: str) -> tuple[tuple[str, str], ...]:

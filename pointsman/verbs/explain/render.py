@@ -47,7 +47,8 @@ def page(explanation: Explanation, terminal: Terminal, everything: bool = False)
 
 def _own_notes(explanation: Explanation) -> Iterator[str]:
     words = explanation.bind.text.split()
-    if explanation.asked.url.startswith("https:") and words[:1] == ["bind"] and "ssl" not in words:
+    http = explanation.request or explanation.response  # in TCP mode TLS may well be the server's
+    if http and explanation.asked.url.startswith("https:") and words[:1] == ["bind"] and "ssl" not in words:
         yield "the bind line has no TLS (ssl): who speaks https does not get through"
 
 

@@ -17,7 +17,9 @@ from pointsman.verbs.terminal import Piece, Row, Terminal, columns, piece, row, 
 
 LONG: Final = 8  # rules in a row that did not apply: of more, the first and last are shown
 SHOWN: Final = 3
-VALUE: Final = 200  # columns of a value
+VALUE: Final = 130  # columns of a value
+PASSED: Final = 50  # of one that only passes through converters
+RULE: Final = 240  # of a rule's line
 REASON: Final = 36  # of what kept a rule from applying, beside it
 _T = TypeVar("_T")
 ENDING: Final = ("deny", "answer", "drop", "silent-drop", "tarpit", "close")
@@ -127,7 +129,7 @@ def _decisive(term: TermRecord) -> AclRecord | None:
 
 
 def _ran(step: Step, stage: Stage, marks: Marks) -> Node:
-    text = shorten(safe(text_of(step, stage)), VALUE)
+    text = shorten(safe(text_of(step, stage)), RULE)
     node = leaf(_mark(step, marks), Piece(text, "" if step.text else "dim"), place=marks.place(step.at))
     details = node.details
     if step.condition is not None:
@@ -163,10 +165,11 @@ def _sample(sample: SampleRecord) -> Iterator[Row]:
     value = shorten(safe(quoted(sample.value, sample.type)), VALUE)
     yield row(Piece(safe(sample.text), "name"), Piece(f" = {value}"), indent=2)
     steps = steps_of(sample)
-    if len(steps) > 1:
-        pieces = [Piece("  " + shorten(safe(steps[0][1]), VALUE), "dim")]
+    found = any(one.entry is not None for one in sample.converters)
+    if len(steps) > 1 and (found or any(came != steps[-1][1] for _, came in steps)):
+        pieces = [Piece("  " + shorten(safe(steps[0][1]), PASSED), "dim")]
         for source, came in steps[1:]:
-            pieces.append(Piece(f" -> {safe(source)}: {shorten(safe(came), VALUE)}", "dim"))
+            pieces.append(Piece(f" -> {safe(source)}: {shorten(safe(came), PASSED)}", "dim"))
         yield row(*pieces, indent=4)
 
 

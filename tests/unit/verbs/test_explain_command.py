@@ -182,7 +182,18 @@ def test_a_tcp_frontend(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "-f", "site.cfg", "--frontend", "raw"]) == 0
     assert capsys.readouterr().out.startswith("connection from 127.0.0.1 -> backend rawback -> server raw1\n")
     assert main(["explain", "-f", "site.cfg", "--frontend", "raw", "--data", "data"]) == 0
-    assert capsys.readouterr().out.startswith("3 bytes from 127.0.0.1 -> ")
+    assert capsys.readouterr().out.startswith("3 bytes from 127.0.0.1 -> dropped without an answer\n")
+    (site / "data").write_bytes(b"GOOD\x1b\xff")
+    assert main(["explain", "-f", "site.cfg", "--frontend", "raw", "--data", "data"]) == 0
+    good = capsys.readouterr().out
+    assert good.startswith("6 bytes from 127.0.0.1 -> backend rawback -> server raw1\n")
+    assert "\nthe bytes that the server would get (6)\n│ GOOD\\x1b\\xff\n" in good
+    assert main(["explain", "-f", "site.cfg", "--frontend", "raw", "--sni", "a.test"]) == 0
+    hello = capsys.readouterr().out
+    assert hello.startswith("GET https://a.test/ -> backend rawback -> server raw1\n")
+    assert "[req.payload(0,3) is 160301]" in hello and "has no TLS" not in hello
+    assert main(["explain", "-f", "site.cfg", "--frontend", "web", "https://a.test/"]) == 0
+    assert "note: the bind line has no TLS (ssl)" in capsys.readouterr().out
 
 
 def test_shares(site: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -303,6 +303,12 @@ def test_converters_are_a_chain() -> None:
     text = "\n".join(lines(replace(TO_SERVER, stages=(replace(RULES, steps=(step,)),))))
     assert '     hdr(host),lower,map(hosts.map) = "app"\n' in text
     assert '       "SHOP" -> lower: "shop" -> map (hosts.map:3): "app"\n' in text
+    same = replace(
+        of_map, text="hdr(host),lower", value=b"a", fetched=b"a", converters=(ConverterRecord("lower", b"a"),)
+    )
+    step = replace(step, samples=(same,))
+    text = "\n".join(lines(replace(TO_SERVER, stages=(replace(RULES, steps=(step,)),))))
+    assert '     hdr(host),lower = "a"\n' in text and "-> lower" not in text
 
 
 # Whatever it holds
