@@ -15,7 +15,11 @@ from pointsman.sample.acl import AclTable
 from pointsman.sample.condition import Condition, parse_condition
 from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, Session
 from pointsman.sample.types import Where
-from pointsman.verbs.lint.logic import Literal, contradiction, formula, implies
+from pointsman.verbs.lint.lists import routes_of
+from pointsman.verbs.lint.logic import Formula, Literal, contradiction, formula, implies
+from pointsman.verbs.lint.shadow import shadowed
+from pointsman.verbs.lint.subject import examine
+from pointsman.verbs.lint.text import Text
 
 assert pointsman.keywords
 
@@ -164,3 +168,22 @@ def test_unless_is_worked_in() -> None:
     inside = formula(condition("!{ path_beg /a }"))
     assert inside is not None and implies(inside, either)
     assert formula(condition(" or ".join(["{ path /a } { src 10.0.0.1 }"] * 9)), True) is None
+
+
+def test_a_table_of_hosts_is_not_compared_line_by_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [
+        f"use_backend b if {{ hdr(host) -i h{number}.example.com }} {{ path_beg /p{number} }}" for number in range(300)
+    ]
+    lines.append("use_backend b if { hdr(host) -i h7.example.com } { path_beg /p7/x }")
+    text = "frontend www\n mode http\n bind :80\n " + "\n ".join(lines) + "\nbackend b\n mode http\n"
+    subject = examine(["big.cfg"], {"big.cfg": Text("big.cfg", text.encode())})
+    asked: list[object] = []
+
+    def counting(one: Formula, other: Formula) -> bool:
+        asked.append(one)
+        return implies(one, other)
+
+    monkeypatch.setattr("pointsman.verbs.lint.shadow.implies", counting)
+    found = list(shadowed(routes_of(subject.fronts[0])))
+    assert [(entry.setting.at.line, blamed.setting.at.line) for entry, blamed in found] == [(304, 11)]
+    assert len(asked) < 10
