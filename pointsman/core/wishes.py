@@ -8,6 +8,8 @@ from typing import Final
 
 LAST_RULE: Final = 1  # bits of `verdicts`: last_rule_file, last_rule_line, last_entity
 DECISIONS: Final = 2  # decisions are kept
+ALL_OF_IT: Final = 1  # bits of `sending`: bc_reused, bs.id, req.bytes_out and their kin
+REUSED: Final = 2  # whether the server connection has served before
 
 
 class Wishes:
@@ -16,7 +18,7 @@ class Wishes:
         self.glitches = False  # fc_glitches, bc_glitches
         self.proxy_tlvs = False  # TLVs of PROXY headers that are received: fc_pp_tlv, and authorities that are sent on
         self.faults = False  # why a connection has failed: fc_err, bc_err
-        self.sending = False  # what is known when a request goes to its server: bc_reused, bs.id, req.bytes_out
+        self.sending = 0  # what is known when a request goes to its server: see above
         self.server_tls = False  # what TLS of the server's connection knows: ssl_bc..., ssl_s_...
         self.measured = False  # what the kernel measures on the server's connection: bc_rtt, bc_rttvar
         self.verdicts = 0  # who wants to know which rule has ended a list: see above
@@ -32,7 +34,7 @@ class Wishes:
         if name.startswith("bc_src"):
             self.server_source = True
         elif name.startswith(("bc_reused", "req.bytes_out", "bc_http_major", "bs.", "bc_nb_", "bc_settings_")):
-            self.sending = True
+            self.sending |= ALL_OF_IT
         elif name.startswith(("ssl_bc", "ssl_s_")):
             self.server_tls = True
         elif name.startswith("bc_rtt"):
@@ -46,7 +48,8 @@ class Wishes:
         elif name in ("last_rule_file", "last_rule_line", "last_entity"):
             self.verdicts |= LAST_RULE
         elif name in ("fc_glitches", "bc_glitches"):
-            self.glitches = self.sending = True
+            self.glitches = True
+            self.sending |= ALL_OF_IT
 
     def shown(self, name: str) -> None:
         """A format shows this tag."""

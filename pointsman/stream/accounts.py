@@ -114,7 +114,8 @@ class Accounts(Carried):
             self.noted(ring.note(self.context, self.backend, program.date_offset))
 
     def noted(self, kept: Kept) -> None:
-        """What a subclass knows beside that."""
+        """What a subclass knows beside that: `block`, in any case."""
+        kept.block = None
 
     def end_tracking(self, up: int, down: int) -> None:
         """So many of its bytes were not counted in entries of stick tables yet. It tracks these until its line is

@@ -8,7 +8,7 @@ from typing import Final
 from pointsman.config.verdict import ANSWER, DENY, FAILED, INVALID, SILENT_DROP, TARPIT, WAIT
 from pointsman.core.columns import CHOSEN, ENTERED, NOTHING, REQUEST, SESSION, SESSION_TAKEN
 from pointsman.core.epoch import EPOCH
-from pointsman.core.wishes import WISHES
+from pointsman.core.wishes import ALL_OF_IT, WISHES
 from pointsman.net.duplex import Duplex
 from pointsman.net.reactor import Reactor
 from pointsman.proto.message import Field, Request, Response, field
@@ -460,6 +460,17 @@ class HttpRequest(Waiting):
         if WISHES.measured:
             self.context.server_measured = connection.measures()
 
+    def _note_sending(self, connection: ServerConnection, place: HttpBack, size: int) -> None:
+        """The same, once the head is on its way."""
+        context = self.context
+        context.reused = connection.served > 0
+        if WISHES.sending & ALL_OF_IT:
+            context.server_glitches = connection.glitches
+            context.server_stream = place.number()
+            context.server_reset = -1
+            if not self.replaying:
+                self.record.grown = size - self.record.uploaded
+
     def begin_sending(self) -> None:
         connection = self.connection
         place = self.place
@@ -482,13 +493,7 @@ class HttpRequest(Waiting):
         self.context.server_streams = connection.streams
         size = place.begin_request(request, closing, self.frontend.strict, outcome)
         if WISHES.sending:
-            context = self.context
-            context.reused = connection.served > 0
-            context.server_glitches = connection.glitches
-            context.server_stream = place.number()
-            context.server_reset = -1
-            if not self.replaying:
-                self.record.grown = size - self.record.uploaded
+            self._note_sending(connection, place, size)
         if self.replaying:
             assert self.kept is not None
             self.kept.send(place)

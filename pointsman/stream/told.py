@@ -9,7 +9,7 @@ Which rule has ended an exchange is noted where a verdict ends a list (`note_fin
 from typing import Final
 
 from pointsman.core.epoch import EPOCH
-from pointsman.core.wishes import DECISIONS, WISHES
+from pointsman.core.wishes import DECISIONS, REUSED, WISHES
 from pointsman.sample.context import Context, DecidedBy
 from pointsman.stream.entries import Deciding, Entry
 from pointsman.stream.proxies import BackendProxy, Frontend, Program, Route
@@ -73,17 +73,17 @@ def keep(program: Program, frontends: list[Frontend], backends: list[BackendProx
     ring = program.ring
     if ring is not None:
         program.ring = None
-        WISHES.sending = ring.wished
         ring.take_apart()
     elif not size:
         return
     if size:
         now = program.process.reactor.now
-        program.ring = Ring(size, max(1, HEADS // program.buffer.size), now, WISHES.sending)
-        WISHES.sending = True  # whether a connection was used before
+        program.ring = Ring(size, max(1, HEADS // program.buffer.size), now)
         WISHES.verdicts |= DECISIONS
+        WISHES.sending |= REUSED
     else:
         WISHES.verdicts &= ~DECISIONS
+        WISHES.sending &= ~REUSED
     for frontend in frontends:
         frontend.watch()
         frontend.routes = ToldRoutes(frontend.use_backend) if size else None

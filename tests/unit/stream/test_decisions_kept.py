@@ -13,7 +13,7 @@ from support.decisions import decisions, say
 from support.h2_stand import H2Stand
 from support.stand import Stand
 
-from pointsman.core.wishes import DECISIONS, WISHES
+from pointsman.core.wishes import DECISIONS, REUSED, WISHES
 from pointsman.stream.ring import Kept, Ring
 
 CONFIG = """
@@ -40,8 +40,11 @@ frontend web
     use_backend %[path,field(2,/)] if { path_beg /named/ }
     use_backend nobody if { path /nobody }
     use_backend plain if { path /plain }
+    use_backend stuck if { path /stuck }
+    use_backend limited if { path_beg /limited }
     use_backend elsewhere if { path /elsewhere }
     default_backend site
+    monitor-uri /alive
 backend api
     use-server a if { path /api/a }
     server a {a}
@@ -54,6 +57,13 @@ backend sticky
     server t {a} cookie one
 backend named
     server n {a}
+backend stuck
+    stick-table type string size 100
+    stick on path
+    server k {a}
+backend limited
+    tcp-request content reject if { path_end /no }
+    server l {a}
 backend nobody
 backend elsewhere
     balance first
@@ -66,6 +76,8 @@ TCP = """
 frontend raw
     mode tcp
     bind :2
+    tcp-request inspect-delay 1s
+    tcp-request content reject if { req.payload(0,3) -m str bad }
     default_backend bytes
 backend bytes
     mode tcp
@@ -77,10 +89,9 @@ LINES = {line.strip(): number for number, line in enumerate(CONFIG.splitlines(),
 @pytest.fixture(autouse=True)
 def as_before() -> Iterator[None]:
     """What is wished for is the process's."""
-    sending = WISHES.sending
     yield
     WISHES.verdicts &= ~DECISIONS
-    WISHES.sending = sending
+    WISHES.sending &= ~REUSED
 
 
 def line_of(place: dict[str, Any]) -> int:
@@ -152,6 +163,31 @@ def test_the_rule_that_has_ended_it(path: str, rule: str, status: int, letters: 
         one = asked(stand, path, answer=b"")
     assert (one["status"], one["letters"], one["backend"], one["route"]) == (status, letters, "", None)
     assert line_of(one["ended_by"]) == LINES[rule]
+
+
+def test_a_stick_table_names_the_server() -> None:
+    with Stand(CONFIG, "a", "b") as stand:
+        first, second = (asked(stand, "/stuck")["chosen"]["by"] for _ in range(2))
+    assert (first, second) == ("balance random", "stick")
+
+
+def test_what_monitors_the_proxy() -> None:
+    with Stand(CONFIG, "a", "b") as stand:
+        one = asked(stand, "/alive", answer=b"")
+    assert (one["status"], one["letters"], one["ended_by"], one["server"]) == (200, "LR--", None, "")
+
+
+def test_rules_of_layer_4() -> None:
+    with Stand(CONFIG + TCP, "a", "b") as stand:
+        ends = (stand.client(), b"GET /limited/no HTTP/1.1\r\nhost: x\r\n\r\n"), (stand.client("raw"), b"bad bytes")
+        for client, data in ends:
+            client.send(data)
+            assert client.ended()
+            client.close()
+        first, second = decisions(stand)
+    for one, rule in ((first, "{ path_end /no }"), (second, "{ req.payload(0,3) -m str bad }")):
+        assert one["ended_by"]["text"] == f"tcp-request content reject if {rule}" and one["letters"] == "PR--"
+    assert (first["backend"], second["backend"]) == ("limited", "")
 
 
 def test_a_response_that_a_rule_has_denied() -> None:
@@ -386,7 +422,7 @@ def test_what_is_no_way_to_switch(words: str) -> None:
 def test_memory_is_bounded() -> None:
     """Heads go before their records do; a ring that is taken apart leaves nothing."""
     with Stand(CONFIG, "a", "b") as stand:
-        stand.live.program.ring = ring = Ring(6, 2, 0, False)
+        stand.live.program.ring = ring = Ring(6, 2, 0)
         for number in range(9):
             asked(stand, f"/returned?{number}", answer=b"")
             asked(stand, "/returned", answer=b"")

@@ -12,7 +12,7 @@ import pytest
 from support.decisions import say
 from support.stand import Stand
 
-from pointsman.core.wishes import DECISIONS, WISHES
+from pointsman.core.wishes import DECISIONS, REUSED, WISHES
 from pointsman.verbs import VERBS, why
 
 CONFIG = """global
@@ -42,10 +42,9 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(autouse=True)
 def as_before() -> Iterator[None]:
-    sending = WISHES.sending
     yield
     WISHES.verdicts &= ~DECISIONS
-    WISHES.sending = sending
+    WISHES.sending &= ~REUSED
 
 
 @pytest.fixture
