@@ -22,13 +22,23 @@ FAILED: Final = 1
 USAGE: Final = 2
 
 ABOUT: Final = """\
-Play cases, requests and what is to become of them, against a configuration. No socket is opened.
-The shortest file of cases is one line:  - GET http://shop.example/cart: cart"""
+Play cases, requests and what is to become of them, against a configuration,
+with its real rules and algorithms. No socket is opened, nothing is changed.
+
+The shortest file of cases is one line, a request and the backend it goes to:
+
+    - GET http://shop.example/cart: cart
+
+Status: 0 all is as expected; 1 a case failed, or a file has a mistake; 2 the
+command was used wrongly. More: docs/test.md."""
 
 
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
-        prog="pointsman test", description=ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="pointsman test",
+        description=ABOUT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     add = made.add_argument
     add("cases", nargs="*", metavar="ROUTES.YML", help="files of cases")

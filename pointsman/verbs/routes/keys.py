@@ -110,6 +110,42 @@ EXPECTED: Final[dict[str, Key]] = {
 
 NAMED_KEYS: Final = frozenset({"to-server", "to-client", "variables", "log"})
 HEADER_KEYS: Final = frozenset({"to-server", "to-client", "headers"})  # their names mean the same in any case
+# Log tags that only a running program knows (manual 8.2.6): dates, timers, processes, counters, our own address.
+RUNNING: Final = frozenset(
+    {
+        "t",
+        "T",
+        "Tl",
+        "Ts",
+        "ms",
+        "tr",
+        "trg",
+        "trl",
+        "Ta",
+        "Tc",
+        "Td",
+        "Th",
+        "Ti",
+        "Tq",
+        "Tr",
+        "TR",
+        "Tt",
+        "Tu",
+        "Tw",
+        "H",
+        "pid",
+        "lc",
+        "rt",
+        "ac",
+        "fc",
+        "bc",
+        "sc",
+        "bq",
+        "sq",
+        "bi",
+        "bp",
+    }
+)
 OUTCOMES: Final = ("server", "answer", "deny", "tarpit", "drop", "service", "no server", "no backend")
 
 # Other words for a key, which people know from elsewhere; the nearest spelling would not find them.

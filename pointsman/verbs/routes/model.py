@@ -57,6 +57,7 @@ class Case:
     name: str
     at: Position
     groups: tuple[str, ...] = ()
+    title: str = ""  # the request as it was written; "": there is none
     asked: Asked
     numbered: bool = False  # "<n>" stands in it
     repeat: int = 1

@@ -340,6 +340,7 @@ class _Reader:
             name=self.values.text(name, "name") if name is not None else title,
             at=at,
             groups=groups,
+            title=title if keys.get("request") is not None else "",
             asked=asked,
             numbered=any(NUMBER in text for text in _texts(asked)),
             repeat=repeat,
@@ -394,6 +395,12 @@ class _Reader:
         certificate, given, down = keys.get("client-cert"), keys.get("set"), keys.get("down")
         if http is not None and not version:
             version = values.version(http)
+        sent = values.bytes(payload, "payload") if payload is not None else None
+        if request is None and payload is None:
+            if text("sni"):
+                url = f"https://{text('sni')}/"  # the hello of a client of TLS says no more
+            else:
+                sent = b""
         servers = values.texts(down, "down") if down is not None else ()
         for one in servers:
             if down is not None and one and not re.fullmatch("[^/]+/[^/]+", one):
@@ -409,7 +416,7 @@ class _Reader:
             frontend=text("frontend"),
             sni=text("sni"),
             client_certificate=values.existing(certificate, "client-cert") if certificate is not None else "",
-            payload=values.bytes(payload, "payload") if payload is not None else None if request is not None else b"",
+            payload=sent,
             down=frozenset(servers),
             given=dict(values.words(given, "set")) if given is not None else {},
             answer=self._answered(keys.get("answer")),

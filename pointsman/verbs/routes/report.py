@@ -51,9 +51,7 @@ def failure_lines(result: Result, paint: Paint) -> list[str]:
 def asked_line(case: Case) -> str:
     """The request with all that is given, where the name does not say so already."""
     asked = case.asked
-    line = f"{asked.method} {asked.url}"
-    named = asked.payload is not None or case.name.startswith(asked.url) or case.name.startswith(line)
-    parts = [] if named else [line]
+    parts = [case.title] if case.title and not case.name.startswith(case.title) else []
     parts += [f"-H '{name}: {shorten(value, 40)}'" for name, value in asked.headers]
     for option, value in (
         ("--src", asked.source),

@@ -8,7 +8,7 @@ from typing import Final
 
 from pointsman.core.diagnostics import Position
 from pointsman.core.registry import nearest
-from pointsman.verbs.routes.keys import NAMED_KEYS, OUTCOMES
+from pointsman.verbs.routes.keys import NAMED_KEYS, OUTCOMES, RUNNING
 from pointsman.verbs.routes.model import Expectation, Share
 from pointsman.verbs.routes.nodes import Mapping, Node, Problems, Scalar, Sequence, shorten
 from pointsman.verbs.routes.wanted import FLAGS, TESTS, Test
@@ -131,12 +131,14 @@ class Values:
         """Of one key: several where it takes names."""
         if key not in NAMED_KEYS:
             return [Expectation(key, "", self.wanted(key, node), node.at)]
-        return [
-            Expectation(key, name, self.wanted(name, value, key in ("to-server", "to-client")), word.at)
-            for name, word, value in self.mapping(node, key)
-        ]
+        found = []
+        for name, word, value in self.mapping(node, key):
+            if key == "log" and name in RUNNING:
+                self.problems.add(f"only a running program knows '{name}': it cannot be expected", word.at)
+            found.append(Expectation(key, name, self.wanted(name, value), word.at))
+        return found
 
-    def wanted(self, what: str, node: Node, header: bool = False) -> tuple[Test, ...]:
+    def wanted(self, what: str, node: Node) -> tuple[Test, ...]:
         """`node` as tests (wanted.py)."""
         if isinstance(node, Mapping):
             return tuple(self._test(what, word, value) for _, word, value in node)

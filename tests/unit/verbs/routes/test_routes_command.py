@@ -499,3 +499,52 @@ def test_captures_logs_cookies_services_and_strictness(folder: Path, capsys: pyt
     ]
     assert "+ x-f: 1 (haproxy.cfg:14); + x-forwarded-for: 127.0.0.1" in second
     assert "+ set-cookie: SRV=a" in second
+
+
+TCP = """\
+defaults
+    mode tcp
+    timeout client 30s
+    timeout server 30s
+    timeout connect 5s
+frontend tls
+    bind :443
+    tcp-request inspect-delay 5s
+    tcp-request content accept if { req.ssl_hello_type 1 }
+    use_backend blue if { req.ssl_sni -i blue.example }
+    default_backend green
+frontend lines
+    bind :7000
+    tcp-request inspect-delay 5s
+    tcp-request content reject if { req.payload(0,4) -m str QUIT }
+    default_backend green
+backend blue
+    server blue1 192.0.2.1:443
+backend green
+    server green1 192.0.2.2:443
+"""
+
+
+def test_connections_in_mode_tcp(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "haproxy.cfg").write_text(TCP)
+    (folder / "routes.yml").write_text(
+        """\
+- {frontend: tls, sni: blue.example, expect: blue/blue1}
+- {frontend: tls, sni: www.example, expect: green}
+- {dst: 192.0.2.9:443, sni: www.example, expect: blue}
+- {frontend: lines, payload: "HELLO", expect: green}
+- {dst: ':7000', payload: "QUIT", expect: {outcome: drop, ended-by: 15}}
+"""
+    )
+    assert main(["routes.yml", "-f", "haproxy.cfg"]) == 1
+    assert (
+        capsys.readouterr().out.rpartition("\n\n")[0]
+        == """\
+FAILED  routes.yml:3  connection to 192.0.2.9:443
+  --dst 192.0.2.9:443 --sni www.example
+  backend: expected blue, got green
+    haproxy.cfg:10: use_backend blue if { req.ssl_sni -i blue.example }
+        it does not hold: req.ssl_sni "www.example" does not match
+    haproxy.cfg:11: default_backend green
+        none of the rules before it holds"""
+    )

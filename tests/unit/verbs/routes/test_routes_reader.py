@@ -275,6 +275,7 @@ def test_text_is_what_was_written() -> None:
         ("- /: {body: {regex: '+'}}", ["r.yml:1:21: this is no regular expression: nothing to repeat at position 0"]),
         ("- /: {to-server: {a: ~}}", ["r.yml:1:22: it is not said what 'a' is to be"]),
         ("- /: {to-server: {a: {lik: x}}}", ["r.yml:1:23: unknown word for what 'a' is to be: 'lik'"]),
+        ("- /: {log: {ST: 200, Tt: 0}}", ["r.yml:1:22: only a running program knows 'Tt': it cannot be expected"]),
         ("- /: {server: []}", ["r.yml:1:15: an empty list can never hold"]),
         ("- /: a\n  repeat: 0", ["r.yml:2:11: repeat is a number from 1 to 100000, not '0'"]),
         ("- /: {sequence: [a, b]}\n  repeat: 3", ["r.yml:1:17: 'sequence' has 2 servers for 3 requests"]),
