@@ -33,6 +33,7 @@ from pointsman.verbs.explain.asking import Asking, Assembly, fresh_slab
 from pointsman.verbs.explain.entrance import AskedError, doors_of
 from pointsman.verbs.explain.model import Asked, Explanation
 from pointsman.verbs.explain.unknowns import Knowledge
+from pointsman.verbs.explain.words import shown
 
 __all__ = ["AskedError", "Engine", "Place"]
 
@@ -93,6 +94,8 @@ class Engine:
         live = self.live
         live.program.date_offset = wall_ms() - live.reactor.now
         self.variables = dict(PROCESS_VARIABLES)
+        self.backends = {shown(backend.name): backend for backend in live.backends}
+        self.chosen_from: set[str] = set()  # their names: turns were taken there since all was fresh
         self.assembly = Assembly(live, doors_of(live), Knowledge(live, expressions, acls))
         for backend in live.backends:
             for server in backend.servers:
@@ -108,7 +111,9 @@ class Engine:
 
     def explain(self, asked: Asked) -> Explanation:
         """What would become of it. Raises AskedError for what cannot be asked."""
-        return Asking(self.assembly, asked).explain()
+        found = Asking(self.assembly, asked).explain()
+        self.chosen_from.add(found.backend)
+        return found
 
     def close(self) -> None:
         """It is not asked any more: its descriptors are closed."""
@@ -124,7 +129,9 @@ class Engine:
         self.assembly.saved = {}
         for table in TABLES.by_name.values():
             table.slab = fresh_slab(table)
-        for backend in self.live.backends:
+        backends = [self.backends[name] for name in self.chosen_from if name in self.backends]
+        self.chosen_from.clear()
+        for backend in backends:
             position = getattr(backend.algorithm, "position", None)
             if position is not None:
                 backend.arena.cells.store(position, 0)
