@@ -28,6 +28,7 @@ from pointsman.core.tls import MISSING
 
 PATIENCE = 60.0
 LONG = os.environ.get("POINTSMAN_LONG") == "1"  # all examples
+FILES = sorted((Path(__file__).parent / "laptop").glob("*.cfg"))
 EXAMPLES = sorted((ROOT / "examples").rglob("*.cfg"))
 CONFIG = """\
 global
@@ -45,6 +46,7 @@ global
     server-state-file /var/lib/nowhere/state
 defaults
     mode http
+    balance roundrobin
     log global
     option httplog
     timeout connect 2s
@@ -74,6 +76,16 @@ frontend www
     use_backend secure if { hdr(host) -i secure.example.com }
     use_backend inner if { hdr(host) -i inner.example.com }
     default_backend web
+frontend through
+    mode tcp
+    no log
+    bind :446
+    tcp-request inspect-delay 5s
+    tcp-request content accept if { req.ssl_hello_type 1 }
+    use_backend passed if { req.ssl_sni -m end .pass.example.com }
+backend passed
+    mode tcp
+    server p1 10.0.0.6:443 send-proxy
 frontend inner
     bind abns@inner accept-proxy
     default_backend web
@@ -226,10 +238,10 @@ def test_the_map(trial: Trial) -> None:
     wanted = [one["wanted"] for one in trial.map["listening"]]
     assert wanted == [
         *(":80", "[::]:80", ":9001", ":443", ":444", ":445", "/run/nowhere/www.sock", ":81", ":82"),
-        *("abns@inner", ":3306", ":6379"),
+        *(":446", "abns@inner", ":3306", ":6379"),
     ]
     ports = [one["port"] for one in trial.map["listening"] if one["port"]]
-    assert len(set(ports)) == len(ports) == 10
+    assert len(set(ports)) == len(ports) == 11
     assert min(ports) > 1023
     notices = "\n".join(trial.map["notices"])
     line = CONFIG[: CONFIG.index("bind quic4@")].count("\n") + 1
@@ -266,6 +278,13 @@ def test_servers_of_all_kinds(trial: Trial) -> None:
     seen = trial.ask(port, "inner.example.com")
     assert "server   web/w" in seen
     assert "host: inner.example.com" in seen
+
+
+def test_tls_that_goes_through_ends_at_the_server(trial: Trial) -> None:
+    seen = trial.ask(trial.port(":446"), "own.pass.example.com", tls="own.pass.example.com")
+    assert "server   passed/p1" in seen
+    assert "sni own.pass.example.com" in seen
+    assert re.search(r"proxy    version 1, source 127\.0\.0\.1:\d+", seen)
 
 
 def test_bytes_come_back(trial: Trial) -> None:
@@ -460,6 +479,16 @@ def test_a_fault_of_nobody(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("file", EXAMPLES if LONG else EXAMPLES[:1], ids=lambda file: file.parent.name)
 def test_examples_come_up(file: Path, tmp_path: Path) -> None:
-    status, out, err = command(tmp_path, "-f", str(file), "--self-test", "--port-base", str(free_port()))
+    come_up(file, tmp_path)
+
+
+@pytest.mark.parametrize("file", FILES if LONG else FILES[-1:], ids=lambda file: file.stem)
+def test_files_come_up(file: Path, tmp_path: Path) -> None:
+    """Files as people write them; each loads where all that it names is at hand."""
+    come_up(file, tmp_path)
+
+
+def come_up(file: Path, folder: Path) -> None:
+    status, out, err = command(folder, "-f", str(file), "--self-test", "--port-base", str(free_port()))
     assert status == 0, out + err
     assert re.search(r"^([0-9]+) of \1 HTTP ports have answered$", out, re.MULTILINE), out
