@@ -27,6 +27,16 @@ DAYS: Final = "30"
 TICKET_KEYS: Final = 3
 TICKET_KEY_SIZE: Final = 48  # manual 5.1, tls-ticket-keys
 HOST: Final = re.compile(r"(?:\*\.)?[a-z0-9-]+(?:\.[a-z0-9-]+)+")
+FFDHE2048: Final = b"""\
+-----BEGIN DH PARAMETERS-----
+MIIBCAKCAQEA//////////+t+FRYortKmq/cViAnPTzx2LnFg84tNpWp4TZBFGQz
++8yTnc4kmz75fS/jY2MMddj2gbICrsRhetPfHtXV/WVhJDP1H18GbtCFY2VVPe0a
+87VXE15/V8k1mE8McODmi3fipona8+/och3xWKE2rec1MKzKT0g6eXq8CrGCsyT7
+YdEIqUuyyOP7uWrat2DX9GgdT0Kj3jlN9K5W7edjcrsZCwenyO4KbXCeAvzhzffi
+7MA0BM0oNC9hkXL+nOmFg/+OTxIy7vKBg8P+OxtMb61zO7X8vC7CIAXFjvGDfRaD
+ssbzSibBsu/6iGtCOGEoXJf//////////wIBAg==
+-----END DH PARAMETERS-----
+"""  # the group of that name (RFC 7919 A.1), as openssl genpkey writes it
 REVOKING: Final = """[ca]
 default_ca = own
 [own]
@@ -120,7 +130,7 @@ class Authority:
             elif kind == REVOKED:
                 self._revoked(new)
             elif kind == "dh":
-                openssl("genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt", "group:ffdhe2048", "-out", new)
+                write(Path(new), FFDHE2048)
             elif kind == "tickets":
                 keys = (base64.b64encode(os.urandom(TICKET_KEY_SIZE)) + b"\n" for _ in range(TICKET_KEYS))
                 write(Path(new), b"".join(keys))

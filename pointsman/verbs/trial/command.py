@@ -4,8 +4,10 @@ import argparse
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
+import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
@@ -170,6 +172,7 @@ def describe(running: Running, page: str, brief: bool) -> list[str]:
     if len(plan.listening) > LISTED:
         lines.append(f"  and {len(plan.listening) - LISTED} more: --json lists all of them")
     lines.append("")
+    said = len(lines)
     others = [f"{one.title} ({one.kind})" for one in plan.servers if one.kind != "echo"]
     names = [one.title for one in echoes]
     if names:
@@ -179,6 +182,9 @@ def describe(running: Running, page: str, brief: bool) -> list[str]:
     lines += plan.notices
     if plan.warnings:
         lines.append(f"{_counted(plan.warnings, 'warning')} of the configuration: -V shows them")
+    columns = max(40, min(shutil.get_terminal_size().columns, 120))
+    wrapper = textwrap.TextWrapper(columns, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    lines[said:] = [part for line in lines[said:] for part in wrapper.wrap(line)]
     lines += ["", *_hints(running)]
     if page:
         lines.append(f"page of what happens: {page}")
