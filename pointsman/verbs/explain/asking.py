@@ -5,6 +5,7 @@ others as they were taken before. It changes nothing: no turn is taken, tables a
 dropped. Branches that end alike are not told.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -36,6 +37,7 @@ from pointsman.verbs.explain.request import sent
 from pointsman.verbs.explain.unknowns import Knowledge
 from pointsman.verbs.explain.words import shown, value_text
 
+DATES = re.compile(r"(?:date|date_us|request_date|accept_date)\b")  # fetches that depend on when it is asked
 DEEP = 4  # branches in branches
 MOST = 8  # branches of one explanation
 NO_SLAB = 64  # entries of the tables of a branch
@@ -194,6 +196,8 @@ class Asking:
             exchange.notes.append(log.why)
         unknown = {one.text: one for stage in witness.stages for step in stage.steps for one in step.unknown}
         record = exchange.record
+        if any(DATES.match(one.text) for one in witness.asked):
+            exchange.notes.append("the date is that of now")
         return Explanation(
             asked=self.asked,
             frontend=shown(frontend.name),
@@ -228,7 +232,15 @@ class Asking:
         if backend is None or exchange.outcome not in ("server", "no server"):
             return None
         forced = exchange.witness.forced_by if exchange.decision.forced is not None else None
-        return chosen(self.assembly.live, backend, exchange.server, exchange.candidates, forced, self.asked.down)
+        return chosen(
+            self.assembly.live,
+            backend,
+            exchange.server,
+            exchange.candidates,
+            forced,
+            self.asked.down,
+            exchange.context.destination,
+        )
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from pointsman.balance.registry import Balance
 from pointsman.balance.roundrobin import RoundRobin
 from pointsman.config.server_line import ServerLine
 from pointsman.config.setting import Section
+from pointsman.core.address import NetAddress
 from pointsman.core.diagnostics import NOWHERE, Position
 from pointsman.server.backend import LiveServer
 from pointsman.server.server import DRAIN, FORCED_MAINT, INHERITED_MAINT, MAINT, RESOLUTION_MAINT, STOPPED, STOPPING
@@ -45,8 +46,10 @@ def chosen(
     candidates: list[LiveServer],
     forced_by: tuple[str, Position] | None,
     down: frozenset[str],
+    destination: NetAddress,
 ) -> Choice:
-    """What is told of it. `candidates`: what a pick could have given."""
+    """What is told of it. `candidates`: what a pick could have given; `destination`: where the client wants to go, for
+    servers that are there."""
     section = live.sections[id(backend)]
     places = server_places(section)
     name = balance_of(section)[0]
@@ -66,7 +69,7 @@ def chosen(
     return Choice(
         name=shown(server.name),
         at=places.get(shown(server.name), NOWHERE),
-        address=address_of(server),
+        address=address_of(server, destination),
         algorithm=name,
         why=why,
         candidates=tuple(shown(one.name) for one in candidates) if len(candidates) > 1 else (),
@@ -74,11 +77,14 @@ def chosen(
     )
 
 
-def address_of(server: LiveServer) -> str:
+def address_of(server: LiveServer, destination: NetAddress) -> str:
     """Where it is: "10.0.0.1:80", a path, a name that was not looked up."""
     target = server.dial.target
     if isinstance(target, tuple):
         host, port = str(target[0]), target[1]
+        found = server.dial.address(destination) if server.dial.follows else None
+        if found is not None:
+            host, port = found.text.decode(), found.port
         if server.fqdn:
             host = server.fqdn
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
