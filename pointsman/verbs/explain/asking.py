@@ -231,7 +231,7 @@ class Asking:
     def _choice(self, backend: BackendProxy | None, exchange: Exchange) -> Choice | None:
         if backend is None or exchange.outcome not in ("server", "no server"):
             return None
-        forced = exchange.witness.forced_by if exchange.decision.forced is not None else None
+        forced = exchange.witness.forced_by if exchange.forced is not None else None
         return chosen(
             self.assembly.live,
             backend,
@@ -239,7 +239,7 @@ class Asking:
             exchange.candidates,
             forced,
             self.asked.down,
-            exchange.context.destination,
+            exchange.context,
         )
 
 

@@ -14,6 +14,7 @@ from pointsman.config.server_line import ServerLine
 from pointsman.config.setting import Section
 from pointsman.core.address import NetAddress
 from pointsman.core.diagnostics import NOWHERE, Position
+from pointsman.sample.context import Context
 from pointsman.server.backend import LiveServer
 from pointsman.server.server import DRAIN, FORCED_MAINT, INHERITED_MAINT, MAINT, RESOLUTION_MAINT, STOPPED, STOPPING
 from pointsman.stream.proxies import BackendProxy
@@ -46,10 +47,9 @@ def chosen(
     candidates: list[LiveServer],
     forced_by: tuple[str, Position] | None,
     down: frozenset[str],
-    destination: NetAddress,
+    context: Context,
 ) -> Choice:
-    """What is told of it. `candidates`: what a pick could have given; `destination`: where the client wants to go, for
-    servers that are there."""
+    """What is told of it. `candidates`: what a pick could have given."""
     section = live.sections[id(backend)]
     places = server_places(section)
     name = balance_of(section)[0]
@@ -58,7 +58,7 @@ def chosen(
         why = REASONS.get(forced_by[0], "")
         out = [] if server is None else [one for one in backend.servers if one is not server and not one.usable]
     else:
-        why = _why(backend, server, candidates)
+        why = _why(backend, server, context)
         out = [one for one in backend.servers if one not in backend.usable]
     left = tuple(
         LeftOut(name=shown(one.name), at=places.get(shown(one.name), NOWHERE), why=_why_not(backend, one, down))
@@ -69,7 +69,7 @@ def chosen(
     return Choice(
         name=shown(server.name),
         at=places.get(shown(server.name), NOWHERE),
-        address=address_of(server, destination),
+        address=address_of(server, context.destination),
         algorithm=name,
         why=why,
         candidates=tuple(shown(one.name) for one in candidates) if len(candidates) > 1 else (),
@@ -95,7 +95,13 @@ def _nobody(backend: BackendProxy) -> str:
     return "no server of it may be used" if backend.servers else "it has no servers"
 
 
-def _why(backend: BackendProxy, server: LiveServer | None, candidates: list[LiveServer]) -> str:
+def keyless(backend: BackendProxy, context: Context) -> bool:
+    """The algorithm hashes, and finds nothing to hash."""
+    algorithm = backend.algorithm
+    return isinstance(algorithm, Hashed) and algorithm.key.hash(context, algorithm.function) is None
+
+
+def _why(backend: BackendProxy, server: LiveServer | None, context: Context) -> str:
     algorithm = backend.algorithm
     usable = backend.usable
     if server is None:
@@ -113,8 +119,8 @@ def _why(backend: BackendProxy, server: LiveServer | None, candidates: list[Live
     if isinstance(algorithm, Random):
         return "it was drawn: another request may go to another one"
     if isinstance(algorithm, Hashed):
-        if len(candidates) > 1:
-            return "there is nothing to hash: they take turns"
+        if keyless(backend, context):
+            return "there is nothing to hash: servers take turns"
         return "the hash leads to it, for the same key always while servers stay the same"
     return "the algorithm has chosen it"
 

@@ -8,7 +8,8 @@ request, with its reasons. No socket is opened, no name looked up, nothing writt
 
 What traffic would change in its own process (turns of an algorithm, entries of tables, variables of the process, maps)
 is changed here, in memory, so that calls that follow each other are as requests that follow each other; `fresh` puts
-it back. Registries are those of this Python process: of several engines the last one that was made is the one to ask.
+it back. What is one in a Python process (variables of the process, lists, tables by name) goes to the engine that is
+asked; limits that global sets (tune.vars, log lengths) are those of the engine that was made last.
 """
 
 import os
@@ -19,6 +20,8 @@ import pointsman.keywords  # noqa: F401  # fills the registries
 from pointsman.assemble import assembled
 from pointsman.assemble.live import Live
 from pointsman.assemble.more_errors import find_more
+from pointsman.balance.hashed import Hashed
+from pointsman.balance.roundrobin import RoundRobin
 from pointsman.config.load import load
 from pointsman.config.setting import Configuration
 from pointsman.core.diagnostics import Diagnostics, Position
@@ -28,6 +31,7 @@ from pointsman.sample.users import USERLISTS
 from pointsman.sample.variables import PROCESS_VARIABLES
 from pointsman.server.server import RUNNING, STOPPED
 from pointsman.tables.changes import CHANGES
+from pointsman.tables.patterns import LISTS
 from pointsman.tables.stick_tables import TABLES
 from pointsman.verbs.explain.asking import Asking, Assembly, fresh_slab
 from pointsman.verbs.explain.entrance import AskedError, doors_of
@@ -51,6 +55,16 @@ PLACES = {
 }
 
 
+_ACTIVE: "list[Engine]" = []  # the engine that has what is one in the process
+
+
+def _leave() -> None:
+    """What is one in the process is nobody's."""
+    for engine in _ACTIVE:
+        engine.now = dict(PROCESS_VARIABLES)
+    _ACTIVE.clear()
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A line that has a say about exchanges. `kind`: "http-request", "use_backend", "server" ..."""
@@ -69,6 +83,7 @@ class Engine:
         """`directory`: which relative names in the files start from; `variables`: the environment that they see."""
         self.diagnostics = Diagnostics()
         self._live: Live | None = None
+        _leave()
         PROCESS_VARIABLES.clear()
         USERLISTS.clear()
         there = os.getcwd()
@@ -96,6 +111,10 @@ class Engine:
         self.variables = dict(PROCESS_VARIABLES)
         self.backends = {shown(backend.name): backend for backend in live.backends}
         self.chosen_from: set[str] = set()  # their names: turns were taken there since all was fresh
+        self.now = self.variables  # those of the process, as long as another engine is asked
+        self.lists = (LISTS.references, LISTS.by_name, LISTS.taken, LISTS.lowest)
+        self.tables = TABLES.by_name
+        _ACTIVE.append(self)
         self.assembly = Assembly(live, doors_of(live), Knowledge(live, expressions, acls))
         for backend in live.backends:
             for server in backend.servers:
@@ -111,17 +130,32 @@ class Engine:
 
     def explain(self, asked: Asked) -> Explanation:
         """What would become of it. Raises AskedError for what cannot be asked."""
+        self._take_over()
         found = Asking(self.assembly, asked).explain()
         self.chosen_from.add(found.backend)
         return found
 
+    def _take_over(self) -> None:
+        """What is one in the process is this engine's."""
+        if [self] == _ACTIVE:
+            return
+        _leave()
+        PROCESS_VARIABLES.clear()
+        PROCESS_VARIABLES.update(self.now)
+        LISTS.references, LISTS.by_name, LISTS.taken, LISTS.lowest = self.lists
+        TABLES.by_name = self.tables
+        _ACTIVE.append(self)
+
     def close(self) -> None:
         """It is not asked any more: its descriptors are closed."""
+        if self in _ACTIVE:
+            _leave()
         if self._live is not None and not self._live.reactor.epoll.closed:
             self._live.reactor.epoll.close()
 
     def fresh(self) -> None:
         """All state is as it was at the beginning."""
+        self._take_over()
         PROCESS_VARIABLES.clear()
         PROCESS_VARIABLES.update(self.variables)
         for change in self.assembly.saved.values():
@@ -132,9 +166,9 @@ class Engine:
         backends = [self.backends[name] for name in self.chosen_from if name in self.backends]
         self.chosen_from.clear()
         for backend in backends:
-            position = getattr(backend.algorithm, "position", None)
-            if position is not None:
-                backend.arena.cells.store(position, 0)
+            turns = backend.algorithm.keyless if isinstance(backend.algorithm, Hashed) else backend.algorithm
+            if isinstance(turns, RoundRobin):
+                turns.cells.store(turns.position, 0)
             for server in backend.servers:
                 server.row.moved = 0
 

@@ -30,6 +30,7 @@ from pointsman.stream.proxies import BackendProxy
 from pointsman.stream.session import ClientSession
 from pointsman.tables.changes import Change
 from pointsman.tls.front import FrontTls
+from pointsman.verbs.explain.choice import keyless
 from pointsman.verbs.explain.entrance import Entrance
 from pointsman.verbs.explain.handshake import HandshakeError, shake
 from pointsman.verbs.explain.lines import LogFields, Logged
@@ -83,6 +84,7 @@ class Exchange:
         self.backend: BackendProxy | None = None
         self.entered: BackendProxy | None = None  # which counts it among its streams
         self.server: LiveServer | None = None
+        self.forced: LiveServer | None = None  # the same, if it is no algorithm that has named it
         self.candidates: list[LiveServer] = []
         self.request_head = b""  # as the server gets it
         self.response: bytes = b""  # head, as the client gets it
@@ -281,7 +283,7 @@ class Exchange:
         backend = decision.backend
         assert backend is not None
         self.backend = backend
-        server = decision.forced
+        server = self.forced = decision.forced
         if server is None:
             self.candidates = backend.peek(context)
             server = self._pick(backend)
@@ -299,7 +301,11 @@ class Exchange:
     def _pick(self, backend: BackendProxy) -> LiveServer | None:
         """Whom the algorithm chooses. A turn is taken by an exchange that ends at once."""
         if self.turns is not None:
-            able = self.candidates if backend.algorithm.sticky else [*backend.usable, *self.candidates]
+            able = (
+                self.candidates
+                if backend.algorithm.sticky and not keyless(backend, self.context)
+                else [*backend.usable, *self.candidates]
+            )
             named = [one for one in able if isinstance(one, LiveServer) and one.name == self.turns]
             return next(iter([*named, *self.candidates]), None)
         server = backend.pick(self.context, ())

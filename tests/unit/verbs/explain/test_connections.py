@@ -40,6 +40,7 @@ frontend refusing
     tcp-request session reject if { src 198.51.100.0/24 }
     default_backend answers
 backend mail
+    use-server m1 if { req.ssl_sni -m found }
     server m1 10.0.0.1:443
 backend web
     server w1 10.0.0.2:443
@@ -154,6 +155,9 @@ def test_tcp_mode_looks_at_the_first_bytes(tcp: Engine, asked: Asked, backend: s
     assert (found.outcome, found.backend, found.server and found.server.name) == ("server", backend, server)
     assert (found.letters, found.status, found.request) == ("----", 0, ())
     assert f" passing {backend}/{server} 0/0/0 " in found.log_line
+    if backend == "mail":
+        assert found.server is not None
+        assert found.server.algorithm == "use-server"
     if asked.url.startswith("https"):
         assert found.variables == {"sess.name": asked.url[8:-1]}
         assert found.notes == ()
@@ -178,7 +182,7 @@ def test_a_connection_of_tcp_becomes_http(tcp: Engine) -> None:
         (Asked(destination="192.0.2.1:443", source="198.51.100.7"), "drop", "PR--", 13),
         (Asked(destination="192.0.2.1:444", source="203.0.113.7"), "drop", "----", 22),
         (Asked(destination="192.0.2.1:444", source="198.51.100.7"), "drop", "----", 23),
-        (Asked(destination="192.0.2.1:444", answer=Answered(body=b"longer")), "server", "PD--", 37),
+        (Asked(destination="192.0.2.1:444", answer=Answered(body=b"longer")), "server", "PD--", 38),
         (Asked(destination="192.0.2.1:444", answer=Answered(body=b"220")), "server", "----", 0),
     ],
 )

@@ -159,6 +159,42 @@ def test_turns_are_taken_and_fresh_begins_anew(shop: Engine) -> None:
     assert servers(1) == ["s1"]
 
 
+def test_two_engines_do_not_disturb_each_other(tmp_path: Path) -> None:
+    """Variables of the process, lists and tables are each one's own."""
+    text = """\
+defaults
+    mode http
+    timeout client 1s
+    timeout server 1s
+    timeout connect 1s
+frontend f
+    bind :80
+    stick-table type ip size 1k store http_req_cnt
+    http-request track-sc0 src
+    http-request set-var(proc.last) path
+    http-request set-map(virt@m) %[path] NAME
+    http-request set-header x-count %[sc_http_req_cnt(0)]
+    http-request set-header x-map %[str(/a),map(virt@m)]
+    http-request set-header x-last %[var(proc.before)]
+    http-request set-var(proc.before) path
+    default_backend b
+backend b
+    server s 10.0.0.1:80
+"""
+    engines = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        engines.append(made(tmp_path / name, text.replace("NAME", name)))
+    one, two = engines
+    for engine, path in ((one, "/a"), (two, "/a"), (one, "/b"), (two, "/c"), (one, "/d")):
+        engine.explain(Asked(url=path))
+    assert one.explain(Asked(url="/e")).request[2:] == ("x-count: 4", "x-map: one", "x-last: /d")
+    assert two.explain(Asked(url="/e")).request[2:] == ("x-count: 3", "x-map: two", "x-last: /c")
+    one.fresh()
+    assert one.explain(Asked(url="/e")).request[2:] == ("x-count: 1", "x-map: ", "x-last: ")
+    assert two.explain(Asked(url="/e")).request[2] == "x-count: 4"
+
+
 def test_a_cookie_and_a_server_that_is_down(shop: Engine) -> None:
     asked = Asked(url="http://shop.example/", headers=(("Cookie", "SRV=s2; a=b"),))
     found = shop.explain(asked)
