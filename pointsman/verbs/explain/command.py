@@ -99,7 +99,9 @@ def main(words: Sequence[str]) -> int:
             raise Wrong("which configuration? Name it with -f")
         return _explain(options, asked)
     except Wrong as error:
-        print(f"pointsman explain: {error}", file=sys.stderr)
+        from pointsman.verbs.terminal import safe
+
+        print(f"pointsman explain: {safe(str(error))}", file=sys.stderr)
         return WRONG
 
 

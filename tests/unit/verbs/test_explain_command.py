@@ -135,6 +135,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["/", "--down", "zzz/yyy"], "--down zzz/yyy: there is no backend 'zzz' with servers\n"),
         (["/", "--frontend", "wob"], "there is no frontend 'wob'"),
         (["/", "--src", "nobody"], "nobody"),
+        (["/", "--down", "a\x1b[2J/b"], "--down a\\x1b[2J/b: there is no backend"),
     ],
 )  # fmt: skip
 def test_what_the_configuration_does_not_have(
