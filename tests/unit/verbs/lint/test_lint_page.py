@@ -1,6 +1,6 @@
 """docs/lint.md lists every name, as the registry has it.
 
-`POINTSMAN_WRITE=1 python -m pytest tests/unit/verbs/lint/test_documentation.py` writes the list.
+`POINTSMAN_WRITE=1 python -m pytest tests/unit/verbs/lint/test_lint_page.py` writes the list.
 """
 
 import os
