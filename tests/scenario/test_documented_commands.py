@@ -53,6 +53,7 @@ ELSEWHERE = (
     "python3 -m venv /opt",
     "/opt/pointsman/bin/pip",
     "/opt/clients/bin/pip",
+    "pip install '/path/to/",
 )
 RUN_ELSEWHERE = ("acls", "cookies", "statistics", "migrate", "tls")
 # What make would do is looked at, not done: hours of others' tests, or figures that need a machine of their own.
