@@ -251,6 +251,7 @@ class Subject:
                 for terms in guard.condition.alternatives if guard.condition is not None else ():
                     known.update(term.name for term in terms if term.name)
             for line in self.lines_of(section):
+                known.update(_behind_if(line))
                 for word in line.words:
                     if "acl(" in word.text:
                         for listed in ACL_CALL.findall(word.text):
@@ -279,7 +280,16 @@ class Subject:
                         found.update(name.strip() for name in listed.split(","))
                 if "/" in text:
                     found.add(text.partition("/")[0])
+                if "@" in text:
+                    found.add(text.partition("@")[2])
         return frozenset(found)
+
+
+def _behind_if(line: Line) -> list[str]:
+    """All that may be the name of an ACL in a condition, whatever the line is."""
+    texts = [word.text for word in line.words]
+    start = next((number for number, text in enumerate(texts) if text in ("if", "unless")), len(texts))
+    return [text.lstrip("!") for text in texts[start + 1 :]]
 
 
 def _from(words: Sequence[Word]) -> list[str]:

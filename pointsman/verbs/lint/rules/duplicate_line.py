@@ -23,7 +23,18 @@ frontend www
     http-request set-header X-Proto http
     http-request set-header X-Port 80
 """
-ORDERED = ("tcp-check", "http-check", "acl", "server", "server-template", "bind", "timeout", "mode", "balance")
+ORDERED = (
+    "declare",
+    "tcp-check",
+    "http-check",
+    "acl",
+    "server",
+    "server-template",
+    "bind",
+    "timeout",
+    "mode",
+    "balance",
+)
 HARMLESS = ("option", "stats", "errorfile", "compression", "capture", "log")
 NO_HEADER = (
     "http-request set-header",

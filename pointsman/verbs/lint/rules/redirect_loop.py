@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from pointsman.config.action import HTTP_REQUEST
 from pointsman.config.bind import Bind
 from pointsman.rules.redirect import Redirect
+from pointsman.sample.condition import Condition
 from pointsman.verbs.lint.lists import entries_of
+from pointsman.verbs.lint.logic import key_of
 from pointsman.verbs.lint.rule import Found, Level, rule
 from pointsman.verbs.lint.subject import Subject
 
@@ -22,6 +24,12 @@ frontend www
     bind :80
     bind :443 ssl crt site.pem
     http-request redirect scheme https unless { ssl_fc }
+frontend again
+    mode http
+    bind :81
+    bind :444 ssl crt site.pem
+    http-request allow if { ssl_fc }
+    http-request redirect scheme https
 """
 
 
@@ -41,5 +49,10 @@ def redirect_loop(subject: Subject) -> Iterator[Found]:
                 if action.kind == "scheme" and action.target == b"https":
                     message = "requests by TLS are redirected to TLS, again and again"
                     yield Found(entry.setting.at, message, "add 'unless { ssl_fc }'")
-            if entry.condition is None and entry.ends:
-                break
+            if entry.ends and (entry.condition is None or _asks_tls(entry.condition)):
+                break  # requests by TLS may have gone
+
+
+def _asks_tls(condition: Condition) -> bool:
+    acls = [acl for terms in condition.alternatives for term in terms for acl in term.acls]
+    return any(key_of(acl) in ("ssl_fc", "dst_port", "req.hdr(x-forwarded-proto)") for acl in acls)

@@ -42,17 +42,14 @@ def unused_backend(subject: Subject) -> Iterator[Found]:
     """
     if any(line.format is not None for one in subject.fronts for line in one.all(UseBackendLine)):
         return
-    if subject.asks_elsewhere:
+    if subject.asks_elsewhere or not subject.fronts:
         return
     used, _ = referred(subject.configuration)
     used |= {line.name.text for one in subject.sections if (line := one.one(DefaultBackendLine)) is not None}
     for section in subject.backs:
-        if (
-            section.kind != In.BACKEND
-            or section.name in used
-            or _has_table(subject, section)
-            or subject.may_be_used(section.name)
-        ):
+        if section.kind != In.BACKEND or section.name in used or subject.may_be_used(section.name):
+            continue
+        if _has_table(subject, section) or _is_target(subject, section):
             continue
         message = f"no frontend sends traffic to backend '{section.name}'"
         yield Found(subject.title_at(section), message, "remove it, or name it in a 'use_backend' or 'default_backend'")
@@ -61,3 +58,8 @@ def unused_backend(subject: Subject) -> Iterator[Found]:
 def _has_table(subject: Subject, section: Section) -> bool:
     """A backend that is there for its stick table alone."""
     return bool(subject.own(section, StickTableLine)) and section.name in subject.named
+
+
+def _is_target(subject: Subject, section: Section) -> bool:
+    """A backend of log servers."""
+    return any(f"backend@{section.name}" in [word.text for word in line.words[1:2]] for _, line in subject.lines)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pointsman.rules.keywords import DefaultBackendLine
+from pointsman.rules.keywords import DefaultBackendLine, UseBackendLine
 from pointsman.verbs.lint.lists import routes_of
 from pointsman.verbs.lint.rule import Found, Level, rule
 from pointsman.verbs.lint.subject import Subject
@@ -35,12 +35,12 @@ backend old
 def unused_default_backend(subject: Subject) -> Iterator[Found]:
     """Nothing is left for `default_backend`: an earlier line takes everything.
 
-    A use_backend line without a condition, or a rule that answers everything, comes before it.
+    A use_backend line without a condition comes before it, and takes all that is left. One of both is too much.
     """
     for section in subject.fronts:
         for line in subject.own(section, DefaultBackendLine):
             for entry in routes_of(section):
-                if entry.ends and entry.condition is None:
+                if entry.ends and entry.condition is None and isinstance(entry.setting, UseBackendLine):
                     message = f"nothing is left for this: line {entry.setting.at.line} takes everything"
                     yield Found(line.at, message, "remove one of both")
                     break
