@@ -108,7 +108,7 @@ def _of_load(subject: Subject) -> list[Report]:
     reports: list[Report] = []
     for one in subject.diagnostics.findings:
         name, level = loading.name_of(one), loading.LEVELS[one.severity]
-        if name in loading.INHERITED and _is_inherited(subject, one.position):
+        if name in loading.HERE or name in loading.INHERITED and _is_inherited(subject, one.position):
             level = Level.INFO
         reports.append(Report(name, level, one.position, one.message.rstrip("."), one.hint, one.expected))
     return reports

@@ -71,6 +71,7 @@ ROWS: Final = (
     ("missing-inspect-delay", r"without any 'tcp-request inspect-delay'", ""),
     ("missing-certificate", r"no SSL certificate specified", "A bind line with 'ssl' and no certificate"),
     ("duplicate-name", r"already (?:used|defined|exists)|has the same name|same name as", "Two things have one name"),
+    ("local-peer", r"incomplete section 'peers .*no peer named", "A peers section does not name this machine"),
     ("missing-line-feed", r"Missing LF on last line", "The last line has no line feed"),
     ("unknown-backend", r"unable to find required|unable to find backend", "A rule names a backend that is not there"),
     (
@@ -105,6 +106,7 @@ ROWS: Final = (
         "A word that does nothing",
     ),
 )
+HERE: Final = frozenset({"local-peer"})  # it is about the machine that lints
 # What says little where the line is one of a defaults section: some of its proxies have no use for it.
 INHERITED: Final = frozenset({"log-format-without-log", "needs-http-mode"})
 REST: Final = {

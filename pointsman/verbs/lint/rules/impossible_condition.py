@@ -48,9 +48,11 @@ def impossible_condition(subject: Subject) -> Iterator[Found]:
                 if clash is None:
                     continue
                 first, second = (terms[_index(made, one)] for one in clash)
+                several = guard.condition is not None and len(guard.condition.alternatives) > 1
+                what = "this part of the condition" if several else "the condition"
                 yield Found(
                     second.word.at,
-                    f"this never holds together with {_called(first)}: the condition is never true",
+                    f"this never holds together with {_called(first)}: {what} is never true",
                     "terms side by side must all hold: write 'or' between them if one is enough",
                 )
 
