@@ -4,7 +4,7 @@ Subject --> findings of the load, and those of each rule --> ignore comments -->
 Report  --> fixes that are compatible --> new texts --> loaded again; a fix that breaks the load is taken back
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -203,50 +203,54 @@ def fix_all(texts: dict[str, Text], examine: Examine, choice: Choice, level: Lev
             one for one in result.reports if one.fix is not None and one.level >= level and _key(one) not in refused
         ]
         chosen = compatible([one.fix for one in wanted if one.fix is not None])
-        taken = [one for one in wanted if any(one.fix is fix for fix in chosen)]
-        if not taken:
+        round_ = _Round(texts, result, examine, choice)
+        round_.attempt([one for one in wanted if any(one.fix is fix for fix in chosen)])
+        refused.update(_key(one) for one in round_.refused)
+        if not round_.taken:
             break
-        tried, after = _try(texts, taken, result, examine, choice)
-        if after is None and len(taken) > 1:  # one of them breaks the load: one after the other
-            kept = result
-            for one in taken:
-                tried, after = _try(texts, [one], kept, examine, choice)
-                if after is None:
-                    refused.add(_key(one))
-                else:
-                    texts, kept = tried, after
-                    done.append(one)
-                    break  # places have moved
-            result = kept
-            continue
-        if after is None:
-            refused.update(_key(one) for one in taken)
-            continue
-        texts, result = tried, after
-        done += taken
+        texts, result = round_.made, round_.result
+        done += round_.taken
     result.texts = texts
     result.fixed = done
     return result
+
+
+class _Round:
+    """Fixes that do not overlap, so that any part can be done: by halves, those that break the load are found."""
+
+    def __init__(self, texts: dict[str, Text], before: Result, examine: Examine, choice: Choice) -> None:
+        self.texts = self.made = texts
+        self.before = self.result = before
+        self.examine = examine
+        self.choice = choice
+        self.taken: list[Report] = []
+        self.refused: list[Report] = []
+
+    def attempt(self, group: list[Report]) -> None:
+        """Do these beside those that are taken."""
+        if not group:
+            return
+        made = _edited(self.texts, self.taken + group)
+        after = lint(self.examine(made), self.choice)
+        if after.alerts <= self.before.alerts and (after.loads or not self.before.loads):
+            self.taken = self.taken + group
+            self.made, self.result = made, after
+        elif len(group) == 1:
+            self.refused += group
+        else:
+            half = len(group) // 2
+            self.attempt(group[:half])
+            self.attempt(group[half:])
 
 
 def _key(report: Report) -> tuple[str, str]:
     return report.name, report.at.text
 
 
-def _try(
-    texts: dict[str, Text], taken: Sequence[Report], before: Result, examine: Examine, choice: Choice
-) -> tuple[dict[str, Text], Result | None]:
-    """The texts with these fixes, and what is found in them; None: more is wrong with the load than before."""
+def _edited(texts: dict[str, Text], reports: Sequence[Report]) -> dict[str, Text]:
+    """The texts with the fixes of these findings."""
     edits: dict[str, list[Edit]] = {}
-    for one in taken:
+    for one in reports:
         for edit in one.fix.edits if one.fix is not None else ():
             edits.setdefault(edit.file, []).append(edit)
-    new = {name: Text(name, text.edited(edits[name])) if name in edits else text for name, text in texts.items()}
-    after = lint(examine(new), choice)
-    if after.alerts > before.alerts or before.loads and not after.loads:
-        return texts, None
-    return new, after
-
-
-def worst(reports: Collection[Report]) -> Level | None:
-    return max((one.level for one in reports), default=None)
+    return {name: Text(name, text.edited(edits[name])) if name in edits else text for name, text in texts.items()}

@@ -80,8 +80,8 @@ class Text:
                 continue
             body = line.removesuffix("\r")
             start = edit.column - 1
-            new = body[:start] + edit.text + body[start + edit.length :]
-            lines[edit.line - 1] = new.replace("\n", self.end) + line[len(body) :]
+            made = edit.text.replace("\n", self.end)
+            lines[edit.line - 1] = body[:start] + made + body[start + edit.length :] + line[len(body) :]
         return "\n".join(lines).encode("utf-8", "surrogateescape")
 
 
