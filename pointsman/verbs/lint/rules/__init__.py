@@ -41,6 +41,7 @@ from pointsman.verbs.lint.rules import (  # noqa: F401  # for what they register
     missing_timeouts,
     missing_tunnel_timeout,
     mixed_acl,
+    name_in_acl,
     network_bits,
     no_default_backend,
     no_server,
