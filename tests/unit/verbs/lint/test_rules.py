@@ -1,6 +1,9 @@
 """Every rule of lint: it finds its first example, on the lines that are marked, and is content with the second one; its
 fixes leave files that load and in which it finds nothing; its documentation says what, why, and what to do."""
 
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,13 +13,31 @@ from pointsman.verbs.lint.engine import Choice, Result, fix_all, lint
 from pointsman.verbs.lint.rule import RULES, Rule
 from pointsman.verbs.lint.subject import Subject, examine
 from pointsman.verbs.lint.text import Text
+from tests.support.certificates import Authority
 
 FILE = "haproxy.cfg"
 FOLDER = Path(rules.__file__).parent
 
 
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """Files of examples, in a folder that everybody may enter, as those of pytest are not."""
+    made = Path(tempfile.mkdtemp(prefix="lint-"))
+    made.chmod(0o755)
+    authority = Authority("Lint")
+    lasting = authority.pem("lint.example.com")
+    contents = {"expired.pem": authority.pem("old.example.com", expired=True), "lasting.pem": lasting}
+    contents |= {"open.pem": lasting, "closed.pem": lasting, "cert.pem": lasting.partition(b"-----BEGIN PRIV")[0]}
+    for name, content in (contents | {FILE: b""}).items():
+        (made / name).write_bytes(content)
+        (made / name).chmod(0o600 if name == "closed.pem" else 0o644)
+    yield made
+    shutil.rmtree(made)
+
+
 @pytest.fixture(autouse=True)
-def _raising(monkeypatch: pytest.MonkeyPatch) -> None:
+def _raising(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    monkeypatch.chdir(folder)
     monkeypatch.setattr(rules, "RAISES", True)
     monkeypatch.setattr("os.cpu_count", lambda: 2)
 

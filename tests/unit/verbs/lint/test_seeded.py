@@ -32,7 +32,7 @@ defaults
     timeout http-request 10s
 
 userlist people  #! unused-userlist
-    user one insecure-password secret
+    user one insecure-password Ohch4ieF
 
 resolvers dns  #! unused-resolvers
     nameserver one 192.0.2.53:53
