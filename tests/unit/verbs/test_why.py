@@ -270,3 +270,15 @@ class _Canned:
 
     def recv(self, size: int) -> bytes:
         return self.answers.pop(0)
+
+
+def test_a_request_of_http2_is_asked_about_as_such(run: Run, tmp_path: Path) -> None:
+    found = json.loads(decided(tmp_path, ["GET /api/x HTTP/1.1\nhost: h.example\nx-id: two"]))
+    head = found["decisions"][0]["head"]
+    head["version"] = "2"
+    pseudo = [[":method", "GET"], [":scheme", "https"], [":authority", "h.example"], [":path", "/api/x"]]
+    head["fields"] = pseudo + head["fields"][1:]
+    program(json.dumps(found), tmp_path / "sock")
+    out = run("last", "-f", file_of(tmp_path))[1]
+    assert "By the file as it is now: the same." in out and "unique id: two" in out
+    assert "      :authority: h.example" in out
