@@ -277,6 +277,8 @@ class Administration(BackgroundService):
         live, view = self.live, self.view
         view.pid = os.getpid() if live.links is None else os.getppid()
         view.started = monotonic_ms()
+        if live.program.ring is not None:
+            live.program.ring.since = live.reactor.clock()  # assembled by another process, it may be, and long ago
         view.started_date = wall_ms() // 1000
         view.limit = live.process.limit
         if live.controls:  # a lane's commands run inside its reactor's turn already

@@ -131,6 +131,10 @@ class Reactor:
         self.now = monotonic_ns() // 1_000_000
         self.wheel = Wheel(self.now)
 
+    def clock(self) -> int:
+        """The time as it is (monotonic ms): before the first turn `now` is older."""
+        return monotonic_ns() // 1_000_000
+
     def add(self, channel: Channel, edges: int = _EDGES) -> None:
         fd = channel.fd
         while fd >= len(self.channels):

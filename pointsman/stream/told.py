@@ -77,8 +77,7 @@ def keep(program: Program, frontends: list[Frontend], backends: list[BackendProx
     elif not size:
         return
     if size:
-        now = program.process.reactor.now
-        program.ring = Ring(size, max(1, HEADS // program.buffer.size), now)
+        program.ring = Ring(size, max(1, HEADS // program.buffer.size), program.process.reactor.clock())
         WISHES.verdicts |= DECISIONS
         WISHES.sending |= REUSED
     else:

@@ -16,6 +16,7 @@ from support.scenario import query
 CONFIG = """
 global
     nbthread 2
+    pointsman-decisions 50
     stats socket {dir}/stats level admin
 defaults
     mode http
@@ -45,12 +46,30 @@ def ask_both(program: Program, most: int = 200) -> int:
     raise AssertionError("one lane gets all connections")
 
 
+def replace_lane(program: Program) -> None:
+    """Kill one. Its successor has noted nothing, and keeps as many."""
+    lanes = kept(program)["lanes"]
+    before = children(program.pid)
+    os.kill(before[0], signal.SIGKILL)
+    until(lambda: len(children(program.pid)) == 3 and children(program.pid) != before)
+    until(lambda: len(kept(program)["lanes"]) == 2)
+    since = max(one["since"] for one in lanes)
+    found = [(one["since"] > since, one["noted"], one["size"]) for one in kept(program)["lanes"]]
+    assert (True, 0, lanes[0]["size"]) in found
+
+
 def test_two_lanes(tmp_path: Path) -> None:
     with Program(POINTSMAN, CONFIG, tmp_path) as program:
         until(lambda: len(children(program.pid)) == 3 and (tmp_path / "stats").exists())
         stats, port = tmp_path / "stats", program.ports["web"]
+        # As the configuration says: of a lane that is replaced, too.
+        assert get(port, "/both") == 200
+        assert [one["size"] for one in kept(program)["lanes"]] == [50, 50]
+        replace_lane(program)
+        query(stats, "set decisions off")
         assert query(stats, "show decisions").startswith("Decisions are not kept.")
         assert get(port, "/both") == 200
+
         query(stats, "set decisions on 300")
         count = ask_both(program)
         found = kept(program)
@@ -71,12 +90,7 @@ def test_two_lanes(tmp_path: Path) -> None:
         assert denied["decisions"][0]["ended_by"]["text"] == "http-request deny if { path /denied }"
 
         # A lane that is replaced has lost its decisions, and goes on keeping others.
-        since = max(one["since"] for one in kept(program)["lanes"])
-        before = children(program.pid)
-        os.kill(before[0], signal.SIGKILL)
-        until(lambda: len(children(program.pid)) == 3 and children(program.pid) != before)
-        until(lambda: len(kept(program)["lanes"]) == 2)
-        assert any(one["since"] > since and one["noted"] < count for one in kept(program)["lanes"])
+        replace_lane(program)
         ask_both(program)
         assert {one["size"] for one in kept(program)["lanes"]} == {300}
 
