@@ -35,6 +35,7 @@ class Failure:
     explanation: Explanation | None = None
     number: int = 0
     settle: tuple[Unknown, ...] = ()
+    otherwise: str = ""  # what else could be
     note: str = ""
 
     def __str__(self) -> str:
@@ -126,8 +127,10 @@ def is_open(unknown: Unknown) -> bool:
     return unknown.why != TABLE or NOT_COUNTED.search(unknown.text) is not None
 
 
-def _unsettled(explanation: Explanation, expectation: Expectation) -> tuple[Unknown, ...]:
-    """The values that would have to be known."""
+def _unsettled(explanation: Explanation, expectation: Expectation) -> tuple[tuple[Unknown, ...], str]:
+    """The values that would have to be known, and what else it could be."""
+    if not explanation.unknown and not explanation.branches:
+        return (), ""
     verdict = holds(explanation, expectation)
     waiting = [one for one in explanation.branches if is_open(one.unknown)]
     for _ in range(MOST_BRANCHES):
@@ -135,12 +138,14 @@ def _unsettled(explanation: Explanation, expectation: Expectation) -> tuple[Unkn
             break
         branch = waiting.pop(0)
         if holds(branch.explanation, expectation) != verdict:
-            return (branch.unknown,)
+            value = branch.unknown.assumed
+            when = f"{branch.unknown.text} is {value}" if value is not None else f"there is no {branch.unknown.text}"
+            return (branch.unknown,), f"if {when}: {_got(branch.explanation, expectation)}"
         waiting += [one for one in branch.explanation.branches if is_open(one.unknown)]
     if all(test.kind in ("present", "absent") for test in expectation.tests):
-        return ()
+        return (), ""
     made = [step for step in all_steps(explanation) if _makes(step, expectation)]
-    return tuple(unknown for step in made for unknown in step.unknown if is_open(unknown))
+    return tuple(unknown for step in made for unknown in step.unknown if is_open(unknown)), ""
 
 
 def _makes(step: Step, expectation: Expectation) -> bool:
@@ -187,7 +192,7 @@ def check_case(case: Case, explanations: Sequence[Explanation]) -> list[Failure]
 
 def _check(expectation: Expectation, explanation: Explanation, number: int) -> Failure | None:
     verdict = holds(explanation, expectation)
-    settle = _unsettled(explanation, expectation) if explanation.unknown or explanation.branches else ()
+    settle, otherwise = _unsettled(explanation, expectation)
     note = _drawn(explanation) if expectation.key == "server" else ""
     choice = explanation.server
     if note and choice is not None:  # by chance: it holds if it does for each that might have been drawn
@@ -204,6 +209,7 @@ def _check(expectation: Expectation, explanation: Explanation, number: int) -> F
         explanation=explanation,
         number=number,
         settle=settle,
+        otherwise=otherwise,
         note=note,
     )
 

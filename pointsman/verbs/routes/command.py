@@ -165,17 +165,20 @@ class _Run:
         from pointsman.verbs.routes.report import case_line, failure_lines
 
         player = Player(engine_of(files, environment), self.coverage.hear if self.covers else None)
-        if self.covers:
-            self.coverage.expect(player.places)
-        for case in cases:
-            result = player.play(case)
-            self.results.append(result)
-            if result.status == CASE_FAILED:
-                print("\n".join(failure_lines(result, self.paint)) + "\n", flush=True)
-                if self.asked.first:
-                    return False
-            elif self.asked.verbose:
-                print(case_line(result, self.paint), flush=True)
+        try:
+            if self.covers:
+                self.coverage.expect(player.places)
+            for case in cases:
+                result = player.play(case)
+                self.results.append(result)
+                if result.status == CASE_FAILED:
+                    print("\n".join(failure_lines(result, self.paint)) + "\n", flush=True)
+                    if self.asked.first:
+                        return False
+                elif self.asked.verbose:
+                    print(case_line(result, self.paint), flush=True)
+        finally:
+            player.engine.close()
         return True
 
     def _end(self, seconds: float) -> int:

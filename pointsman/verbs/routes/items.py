@@ -44,9 +44,12 @@ def player_of(config: pytest.Config, files: Sequence[str], environment: Mapping[
     wanted: Wanted = (tuple(files), tuple(sorted(environment.items())))
     kept = config.stash.get(PLAYER, None)
     if kept is None or kept[0] != wanted:
+        if kept is not None and isinstance(kept[1], Player):
+            kept[1].engine.close()
         made: Player | ConfigurationError
         try:
             made = Player(engine_of(files, environment))
+            config.add_cleanup(made.engine.close)
         except ConfigurationError as error:
             made = error
         kept = config.stash[PLAYER] = (wanted, made)

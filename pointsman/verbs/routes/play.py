@@ -49,6 +49,7 @@ def engine_of(files: Sequence[str], environment: Mapping[str, str]) -> Engine:
     """Raises ConfigurationError."""
     engine = Engine(files, variables={**os.environ, **environment})
     if engine.failed:
+        engine.close()
         raise ConfigurationError(files, engine.diagnostics.findings)
     return engine
 

@@ -86,6 +86,8 @@ def _failure(failure: Failure, hint: str, paint: Paint) -> Iterator[str]:
     for unknown in _once(failure.settle):
         why = f": {unknown.why}" if unknown.why else ""
         yield from _wrapped(f"{unknown.text} cannot be known offline{why}", "    ", "    ")
+        if failure.otherwise:
+            yield from _wrapped(failure.otherwise, "    ", "    ")
         yield f"    say what it is:  set: {{{_yaml(unknown.text)}: ...}}"
 
 

@@ -1,5 +1,6 @@
 """The few steps of an explanation that decided what an expectation was about, for who reads why it failed.
 
+what cannot be known    the rules that ask for it
 status, outcome, ...    the rule that has ended it
 backend                 routes that name what was expected and did not hold, or stand behind the one that did; that one
 server                  what the algorithm says; why the expected one was left out
@@ -49,7 +50,9 @@ def reasons(failure: Failure, places: Sequence[Place] = ()) -> list[Reason]:
         found = []
     else:
         found = list(_way(explanation, wanted if key == "backend" else [], places))
-    return found[:MOST]
+    unsettled = {one.text for one in failure.settle}
+    open_steps = [step for step in all_steps(explanation) if unsettled & {one.text for one in step.unknown}]
+    return list(dict.fromkeys([*map(_step, open_steps), *found]))[:MOST]
 
 
 def _way(explanation: Explanation, wanted: Sequence[str], places: Sequence[Place]) -> Iterator[Reason]:

@@ -379,7 +379,10 @@ FAILED  routes.yml:1  /a
   --set 'rand(10)=5'
   backend: expected app, which is not certain
     rand(100) cannot be known offline: it is drawn for each request
+    if rand(100) is 4: other
     say what it is:  set: {rand(100): ...}
+    haproxy.cfg:16: use_backend other if { rand(100) lt 5 }
+        it does not hold: rand(100) 50 does not match
     haproxy.cfg:17: default_backend app
         none of the rules before it holds
 
@@ -393,6 +396,7 @@ FAILED  routes.yml:4  /c
   to-server x-heavy: expected none, which is not certain
     sc0_bytes_out_rate cannot be known offline: a stick table counts it, while
     the program runs
+    if sc0_bytes_out_rate is 101: yes
     say what it is:  set: {sc0_bytes_out_rate: ...}
     haproxy.cfg:12: http-request set-header X-Heavy yes if { sc0_bytes_out_rate
         gt 100 }
