@@ -62,7 +62,10 @@ class Player:
         self.heard = heard
         self.places = engine.places()
         live = engine.live
-        self.proxies = [shown(one.name) for one in (*live.frontends, *live.backends)]
+        self.proxies = {
+            "frontend": [shown(one.name) for one in live.frontends],
+            "backend": [shown(one.name) for one in live.backends],
+        }
         self.servers = {shown(one.name): [shown(server.name) for server in one.servers] for one in live.backends}
 
     def play(self, case: Case) -> Result:
@@ -98,7 +101,7 @@ class Player:
             return failure.note
         wanted = [name for test in expectation.tests if test.kind == "is" for name in test.values]
         if expectation.key in ("backend", "frontend"):
-            return _missing(wanted, self.proxies, f"the configuration has no {expectation.key}")
+            return _missing(wanted, self.proxies[expectation.key], f"the configuration has no {expectation.key}")
         if expectation.key == "server" and explanation.backend:
             servers = self.servers.get(explanation.backend, [])
             return _missing(wanted, servers, f"backend '{explanation.backend}' has no server") or failure.note

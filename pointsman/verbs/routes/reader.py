@@ -131,6 +131,10 @@ class _Reader:
 
     def _unknown(self, key: Scalar, known: Iterable[str], where: str) -> None:
         names = list(known)
+        if key.value in EXPECTED and "expect" in names:
+            hint = "what is expected stands below the request, or under 'expect'"
+            self.problems.add(f"unknown key '{key.value}' {where}", key.at, hint)
+            return
         meant = MEANT.get(key.value.lower().replace("_", "-"), "")
         self.problems.unknown("key", key, names, meant if meant in names else "", where)
 
@@ -171,7 +175,8 @@ class _Reader:
 
     def _cases(self, node: Node, inherited: _Inherited) -> None:
         if not isinstance(node, Sequence):
-            self.problems.add(f"cases are a list ('- GET /path: backend'), not a {kind(node)}", node.at)
+            hint = "the configuration stands behind -f" if isinstance(node, Scalar) else ""
+            self.problems.add(f"cases are a list ('- GET /path: backend'), not a {kind(node)}", node.at, hint)
             return
         if not node.items:
             self.problems.add("there are no cases in it", node.at)

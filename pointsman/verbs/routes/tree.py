@@ -55,7 +55,9 @@ def _hint(problem: str | None, line: str) -> str:
     """What usually causes it in files of this kind."""
     if "\t" in line[: len(line) - len(line.lstrip())]:
         return "YAML is indented by spaces, not by tabs"
-    if problem and ("mapping values" in problem or "did not find" in problem or "expected" in problem):
+    if problem and "mapping values" in problem:
+        return "the line above lacks its ':', or a text with ': ' in it stands without quotes"
+    if problem and ("did not find" in problem or "expected" in problem):
         return "a text with ': ' or ' #' stands in quotes, and inside braces one with any of {}[], as well"
     return ""
 

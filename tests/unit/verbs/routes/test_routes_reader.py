@@ -265,6 +265,8 @@ def test_text_is_what_was_written() -> None:
         ("- /: {backnd: a}", ["r.yml:1:7: unknown key 'backnd' in 'expect'"]),
         ("- /: a\n  source: 1", ["r.yml:2:3: unknown key 'source' of a case"]),
         ("case:\n- /: a", ["r.yml:1:1: unknown key 'case' of the file"]),
+        ("- GET /\n  backend: a", ["r.yml:2:10: mapping values are not allowed in this context"]),
+        ("- request: /\n  backend: a", ["r.yml:2:3: unknown key 'backend' of a case"]),
         ("- GET shop: x", ["r.yml:1:3: 'shop' is no URL: it begins with / or http://"]),
         ("- GET /a b: x", ["r.yml:1:3: a request is [METHOD] URL [HTTP/VERSION]"]),
         ("- GET / HTTP/3: x", ["r.yml:1:3: '3' is no version of HTTP"]),
