@@ -4,12 +4,10 @@ from pathlib import Path
 
 import pytest
 
-# Sessions in this process find all modules loaded: what they load themselves is forgotten behind them.
-from pointsman.verbs.routes import items, plugin, tree
+from pointsman.verbs.routes import plugin
 
 pytest_plugins = ["pytester"]
 PLUGIN = plugin.__name__
-assert items.RoutesFile and tree.LOADER
 
 CONFIGURATION = """\
 defaults
@@ -31,7 +29,9 @@ backend api
 
 
 @pytest.fixture
-def session(pytester: pytest.Pytester) -> pytest.Pytester:
+def session(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """What a session in this process has imported stays: imported again, keywords would be registered twice."""
+    monkeypatch.setattr("_pytest.pytester.SysModulesSnapshot.restore", lambda self: None)
     write(pytester, "haproxy.cfg", CONFIGURATION)
     pytester.makeini("[pytest]\npointsman_config = haproxy.cfg\n")
     return pytester
