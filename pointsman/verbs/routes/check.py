@@ -303,6 +303,7 @@ def _shares(case: Case, explanations: Sequence[Explanation]) -> list[Failure]:
                     got=f"{got} of {len(explanations)} requests ({others})",
                     at=share.at,
                     explanation=explanations[0],
+                    note="balance random draws: give a range" if _drawn(explanations[0]) else "",
                 )
             )
     return failures

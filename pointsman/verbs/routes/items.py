@@ -39,8 +39,8 @@ def near(path: Path) -> str:
 
 
 def player_of(config: pytest.Config, files: Sequence[str], environment: Mapping[str, str]) -> Player:
-    """The present one, if it is of these: of several engines only the last one that was made may be asked. Raises
-    ConfigurationError."""
+    """The present one, if it is of these: some limits of a global section hold for all engines of a process, and are
+    those of the last one. Raises ConfigurationError."""
     wanted: Wanted = (tuple(files), tuple(sorted(environment.items())))
     kept = config.stash.get(PLAYER, None)
     if kept is None or kept[0] != wanted:
