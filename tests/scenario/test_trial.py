@@ -470,21 +470,11 @@ def test_mistakes_are_told_with_the_users_own_lines(tmp_path: Path) -> None:
     assert "did you mean 'maxconn'?" in err
 
 
-def test_a_fault_of_nobody(tmp_path: Path) -> None:
-    (tmp_path / "haproxy.cfg").write_text(SMALL)
-    status, _, err = command(tmp_path, "-f", "haproxy.cfg", "--fault", "web/s2=hang", "--map")
-    assert (status, err) == (1, "pointsman try: no server is 'web/s2'; did you mean 'web/s1'?\n")
-    assert command(tmp_path, "-f", "haproxy.cfg", "--fault", "web/s1=hung")[0] == 2
-
-
-@pytest.mark.parametrize("file", EXAMPLES if LONG else EXAMPLES[:1], ids=lambda file: file.parent.name)
-def test_examples_come_up(file: Path, tmp_path: Path) -> None:
-    come_up(file, tmp_path)
-
-
-@pytest.mark.parametrize("file", FILES if LONG else FILES[-1:], ids=lambda file: file.stem)
+@pytest.mark.parametrize(
+    "file", [*FILES, *EXAMPLES] if LONG else FILES[-1:], ids=lambda file: "-".join(file.parts[-2:])
+)
 def test_files_come_up(file: Path, tmp_path: Path) -> None:
-    """Files as people write them; each loads where all that it names is at hand."""
+    """Files as people write them, and the examples: each loads where all that it names is at hand."""
     come_up(file, tmp_path)
 
 

@@ -14,6 +14,7 @@ import ssl
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from itertools import count
 from typing import Final
 
 from pointsman.core.address import NetAddress
@@ -21,7 +22,7 @@ from pointsman.proto import proxy
 from pointsman.proto.errors import ProtocolError
 from pointsman.verbs.trial.echo_h2 import EchoH2
 from pointsman.verbs.trial.faults import Faults
-from pointsman.verbs.trial.loopback import peek, reset
+from pointsman.verbs.trial.loopback import cut, peek, reset
 from pointsman.verbs.trial.order import Standing
 
 LONGEST_HEAD: Final = 262_144
@@ -215,11 +216,18 @@ class Echo:
     # HTTP/1.
 
     async def _http(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, one: Standing, way: Way) -> None:
-        while True:
+        for number in count():
             try:
                 got = await read_request(reader, writer)
             except asyncio.IncompleteReadError:
                 return
+            if number:  # a connection that was there before the fault, or that had none then
+                kind = self.faults.of_connection(one)
+                if kind == "reset":
+                    cut(writer)
+                if kind:
+                    await reader.read()
+                    return
             seconds, status, dropped = self.faults.of_request(one)
             if seconds:
                 await asyncio.sleep(seconds)

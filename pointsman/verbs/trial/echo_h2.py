@@ -13,6 +13,7 @@ from pointsman.proto.h2_users import PlainEndpointUser
 from pointsman.proto.hpack import Block
 from pointsman.proto.message import Request, Response, field
 from pointsman.verbs.trial.faults import Faults
+from pointsman.verbs.trial.loopback import cut
 from pointsman.verbs.trial.order import Standing
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class EchoH2(PlainEndpointUser):
         self.got = got
         self.endpoint = H2Endpoint(self, H2Options(), False, LIMIT)
         self.writer: asyncio.StreamWriter | None = None
+        self.requests = 0
         self.tasks: set[asyncio.Task[None]] = set()
 
     def request_came(self, stream: H2Stream, block: Block, ended: bool) -> None:
@@ -97,6 +99,12 @@ class EchoH2(PlainEndpointUser):
         task.add_done_callback(self.tasks.discard)
 
     async def _answer(self, exchange: _Exchange) -> None:
+        self.requests += 1
+        kind = self.faults.of_connection(self.one) if self.requests > 1 else ""
+        if kind == "reset" and self.writer is not None:
+            cut(self.writer)
+        if kind:
+            return
         seconds, status, dropped = self.faults.of_request(self.one)
         if seconds:
             await asyncio.sleep(seconds)

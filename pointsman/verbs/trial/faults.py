@@ -106,6 +106,8 @@ class Faults:
             hint = f"did you mean '{near}'?" if near else f"there are {', '.join(names[:8])}"
             raise FaultError(f"no server is '{rule.pattern}'; {hint}")
         for one in meant:
+            if one.kind != "echo" and one.host.startswith("/") and rule.fault.kind != "none":
+                raise FaultError(f"{one.title} is a socket of this run, which does nothing wrong")
             if one.kind != "echo" and rule.fault.kind not in ("refuse", "none"):
                 raise FaultError(f"{one.title} is no echo server: only 'refuse' can be asked of it")
         if rule.fault.kind == "none":

@@ -7,11 +7,13 @@ That is bound to the interface lo, so that no packet from outside reaches it. Wh
 
 import asyncio
 import socket
+import struct
 from collections.abc import Callable, Iterable
 from typing import Final
 
 BACKLOG: Final = 1024
 AT_ONCE: Final = 64  # connections that are taken before others have their turn
+AT_ONCE_AWAY: Final = struct.pack("ii", 1, 0)  # struct linger: what has not been sent is lost, and a reset is
 Accepted = Callable[[socket.socket, str], None]  # a connection, and the address that it asked for
 
 
@@ -92,5 +94,11 @@ async def peek(loop: asyncio.AbstractEventLoop, sock: socket.socket, size: int) 
 
 def reset(sock: socket.socket) -> None:
     """Close it by a reset (SO_LINGER, socket(7))."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE_AWAY)
     sock.close()
+
+
+def cut(writer: asyncio.StreamWriter) -> None:
+    """The same of a connection with streams."""
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE_AWAY)
+    writer.transport.abort()

@@ -226,6 +226,24 @@ def test_a_server_that_hangs(stand: Stand) -> None:
     stand.faults.add(parse_fault("web/s2=none"))
 
 
+@pytest.mark.parametrize("kind", ["reset", "hang"])
+def test_connections_that_were_there_before(stand: Stand, kind: str) -> None:
+    request = GET.replace(b"Connection: close\r\n", b"")
+    with stand.connect(0) as sock:
+        sock.sendall(request)
+        assert sock.recv(10_000).startswith(b"HTTP/1.1 200 ")
+        stand.faults.add(parse_fault(f"web/s1={kind}"))
+        sock.sendall(request)
+        if kind == "reset":
+            with pytest.raises(ConnectionResetError):
+                sock.recv(1)
+        else:
+            sock.settimeout(0.05)
+            with pytest.raises(TimeoutError):
+                sock.recv(1)
+        stand.faults.add(parse_fault("web/s1=none"))
+
+
 def test_addresses() -> None:
     assert [echo_host(number) for number in (0, 254, 255, 65_535)] == [
         "127.1.0.1",
