@@ -74,6 +74,7 @@ frontend www
     http-request return status 200 content-type text/plain lf-string "port %[dst_port]" if { path /port }
     use_backend api if { req.hdr(Host) -i api.example.com }
     use_backend secure if { hdr(host) -i secure.example.com }
+    use_backend real if { hdr(host) -i real.example.com }
     use_backend inner if { hdr(host) -i inner.example.com }
     default_backend web
 frontend through
@@ -89,6 +90,8 @@ backend passed
 frontend inner
     bind abns@inner accept-proxy
     default_backend web
+backend real
+    server mine localhost:REAL
 backend table
     stick-table type ip size 1m expire 30s store gpc0 peers mesh
 backend web
@@ -136,6 +139,17 @@ CHECKS = {
 }
 for _name, _option in CHECKS.items():
     CONFIG += f"backend {_name}\n    mode tcp\n    {_option}\n    server s 10.2.0.1:99 check inter 500ms\n"
+
+
+class Hello(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "5")
+        self.end_headers()
+        self.wfile.write(b"mine\n")
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
 
 
 class Trial:
@@ -225,8 +239,14 @@ def gone(folder: Path, processes: list[int]) -> bool:
 def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
     if MISSING:
         pytest.skip(MISSING)
-    made = Trial(tmp_path_factory.mktemp("trial"), CONFIG)
-    yield made
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hello) as own:
+        thread = threading.Thread(target=own.serve_forever)
+        thread.start()
+        text = CONFIG.replace("REAL", str(own.server_port))
+        made = Trial(tmp_path_factory.mktemp("trial"), text, "--real", "real/*")
+        yield made
+        own.shutdown()
+        thread.join()
     processes = made.children()
     assert made.end(signal.SIGINT) == 0
     assert gone(made.folder, processes)
@@ -278,6 +298,12 @@ def test_servers_of_all_kinds(trial: Trial) -> None:
     seen = trial.ask(port, "inner.example.com")
     assert "server   web/w" in seen
     assert "host: inner.example.com" in seen
+
+
+def test_real_servers_stay(trial: Trial) -> None:
+    assert trial.ask(trial.port(":80"), "real.example.com").endswith("\r\n\r\nmine\n")
+    [one] = [one for one in trial.map["servers"] if one["kind"] == "real"]
+    assert one["backend"] == "real"
 
 
 def test_tls_that_goes_through_ends_at_the_server(trial: Trial) -> None:
@@ -420,30 +446,6 @@ def test_a_balancer_that_crashes_ends_the_run(tmp_path: Path) -> None:
     assert "the balancer has ended by signal 11" in (tmp_path / "err").read_text()
     assert gone(tmp_path, processes)
     trial.end(0)
-
-
-class Hello(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", "5")
-        self.end_headers()
-        self.wfile.write(b"mine\n")
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-def test_real_servers_stay(tmp_path: Path) -> None:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Hello) as own:
-        thread = threading.Thread(target=own.serve_forever)
-        thread.start()
-        text = SMALL.replace("10.0.0.1:80", f"localhost:{own.server_port}") + "    server s2 10.0.0.2:80 backup\n"
-        (tmp_path / "haproxy.cfg").write_text(text)
-        base = ("-f", "haproxy.cfg", "--port-base", str(free_port()))
-        status, out, _ = command(tmp_path, *base, "--real", "web/s1", "--once", "http://www.example.com/x")
-        own.shutdown()
-        thread.join()
-    assert (status, out.splitlines()[-2:]) == (0, ["mine", ""])
 
 
 def command(folder: Path, *words: str) -> tuple[int, str, str]:
