@@ -23,7 +23,8 @@ from pointsman.verbs.explain.model import Answered, Asked
 
 DATA = ROOT / "tests" / "data" / "explained"
 FILES = sorted(file.stem for file in DATA.glob("*.cfg"))
-REQUESTS = 200 if os.environ.get("POINTSMAN_LONG") == "1" else 6
+LONG = os.environ.get("POINTSMAN_LONG") == "1"
+REQUESTS = 200 if LONG else 6
 
 METHODS = ["GET", "GET", "GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PURGE"]
 VALUES = [
@@ -143,6 +144,13 @@ def test_explained_as_done(name: str, tmp_path: Path) -> None:
             beside.ask(asked)
 
 
+@pytest.mark.parametrize("name", FILES if LONG else ["shop", "edge"])
+def test_explained_as_done_over_http2(name: str, tmp_path: Path) -> None:
+    with Beside(text_of(name), tmp_path, h2=True) as beside:
+        for asked in islice(questions(name), 40 if LONG else REQUESTS):
+            beside.ask(asked)
+
+
 def test_the_draw_meets_everything(tmp_path: Path) -> None:
     """All outcomes, and most of the backends, or the comparison says little."""
     assert len(FILES) == 10
@@ -152,7 +160,7 @@ def test_the_draw_meets_everything(tmp_path: Path) -> None:
         file = tmp_path / f"{name}.cfg"
         file.write_text(text_of(name))
         engine = Engine([str(file)])
-        found = [engine.explain(asked) for asked in islice(questions(name), 40)]
+        found = [engine.explain(asked) for asked in islice(questions(name), 30)]
         engine.close()
         outcomes |= {one.outcome for one in found}
         reached += len({one.backend for one in found if one.server is not None})

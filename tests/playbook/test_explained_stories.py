@@ -2,7 +2,7 @@
 live program does: the scenarios of tests/peer/families, each request of them on a connection of its own.
 
 Those whose clients or servers do more than ask and answer are about something else, and left out (`tells`). All are
-compared with POINTSMAN_LONG=1, every twelfth else, and those about routing.
+compared with POINTSMAN_LONG=1, every twentieth else, and those about routing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FAMILIES_TOLD = (
     *("proxied-requests", "keep-alive", "bodies", "rules-bodies", "rules-waits", "http1-edges"),
 )
 LONG = os.environ.get("POINTSMAN_LONG") == "1"
-EVERY = 1 if LONG else 12
+EVERY = 1 if LONG else 20
 OTHER = re.compile(
     r"\b(?:set-map|del-map|add-acl|del-acl|accept-proxy|send-proxy|proto h2|check|ssl|retry-on|set-dst)\b"
     r"|stats (?:uri|enable|admin)|password \$"  # a process of its own answers, or a thread

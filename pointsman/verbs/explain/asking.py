@@ -75,6 +75,13 @@ class Assembly:
             if not found:
                 raise AskedError(f"there is no server '{name}': name it as backend/server")
             servers += found
+        for lead in servers:  # which grows: who tracks one that is down is down, too
+            servers += [
+                one
+                for proxy in self.live.backends
+                for one in proxy.servers
+                if one.tracks is lead and one not in servers
+            ]
         return servers
 
     def keep(self, changes: list[Change]) -> None:

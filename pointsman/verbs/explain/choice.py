@@ -140,7 +140,7 @@ def _why_not(backend: BackendProxy, server: LiveServer, down: frozenset[str]) ->
         if admin & bits:
             return text
     if state == STOPPED:
-        return "down at the start (init-state)"
+        return "the server that it tracks is down" if server.tracks is not None else "down: a server-state file says so"
     if state == STOPPING:
         return "it is about to go"
     if server.weight == 0:

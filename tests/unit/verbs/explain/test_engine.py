@@ -214,6 +214,31 @@ def test_a_cookie_and_a_server_that_is_down(shop: Engine) -> None:
     assert found.server.name == "s2"
 
 
+def test_who_tracks_a_server_that_is_down(tmp_path: Path) -> None:
+    text = (
+        SHOP
+        + """\
+frontend third
+    bind 192.0.2.1:83
+    default_backend tracking
+backend tracking
+    balance roundrobin
+    server t1 10.0.4.1:80 track checked/c1
+    server t2 10.0.4.2:80
+backend checked
+    server c1 10.0.4.3:80 check
+"""
+    )
+    engine = made(tmp_path, text)
+    found = engine.explain(Asked(url="http://h:83/", down=frozenset({"checked/c1"})))
+    assert found.server is not None
+    assert found.server.name == "t2"
+    assert [(one.name, one.why) for one in found.server.left_out] == [("t1", "the server that it tracks is down")]
+    found = engine.explain(Asked(url="http://h:83/"))
+    assert found.server is not None
+    assert found.server.left_out == ()
+
+
 def test_what_the_server_answers(shop: Engine) -> None:
     answer = Answered(status=404, headers=(("X-A", "1"),), body=b"gone")
     found = shop.explain(Asked(url="http://shop.example/v1/slow", answer=answer))
