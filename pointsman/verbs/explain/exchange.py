@@ -25,7 +25,7 @@ from pointsman.sample.tracking import exchange_over, session_begun
 from pointsman.server.backend import LiveServer
 from pointsman.stream.acceptor import Arrival, BindState
 from pointsman.stream.decision import Decision
-from pointsman.stream.entries import LOG, ROUTED
+from pointsman.stream.entries import LOG, ROUTED, ContentRules, Rules
 from pointsman.stream.proxies import BackendProxy
 from pointsman.stream.session import ClientSession
 from pointsman.tables.changes import Change
@@ -263,6 +263,14 @@ class Exchange:
                 self.reactor.turn(50)
         self.notes.append("what is asked of others (a name, another process) is not asked: it has no answer here")
         need.expire()
+
+    def ended(self) -> Position:
+        """Where that stands which has ended it: the last rule of a list, or an option, which is a step then."""
+        entry = self.decision.entry
+        if entry is None or isinstance(entry, Rules | ContentRules):
+            return self.last_rule()
+        self.witness.passed(entry.name, entry.at, always=True)
+        return entry.at if entry.at.line else self.witness.places.get(entry.name, NOWHERE)
 
     def last_rule(self) -> Position:
         for record in reversed(self.witness.records):

@@ -7,7 +7,6 @@ run --> talk: the decision --DECIDED--> a server --> _send --> _respond --> what
 from typing import Final
 
 from pointsman.config.verdict import ANSWER, DENY, DROP, FAILED, INVALID, SILENT_DROP, TARPIT
-from pointsman.core.diagnostics import NOWHERE, Position
 from pointsman.proto.errors import UNANSWERED, ProtocolError
 from pointsman.proto.h1 import REQUEST_TOO_LARGE, parse_request, parse_response, split_head
 from pointsman.proto.h1_render import request_bytes, response_head
@@ -148,7 +147,7 @@ class HttpExchange(Exchange):
             self.body_from = "server"
             self._finish(response, request, answer.body)
             return
-        self.ended_by = self.last_rule()
+        self.ended_by = self.ended()
         letters = RESPONSE_LETTERS[outcome].decode()
         if outcome == FAILED:
             self.own_reply(self.decision.page(500), "PH")
@@ -222,7 +221,7 @@ class HttpExchange(Exchange):
         self.outcome = OUTCOMES.get(outcome, "answer")
         letters = REQUEST_LETTERS[outcome].decode()
         if outcome != UNROUTED:
-            self.ended_by = self.last_rule() if outcome not in (MONITORED, SERVED) else self._place()
+            self.ended_by = self.ended()
         if outcome in (DENY, TARPIT):
             decision.denied()
             if outcome == TARPIT:
@@ -246,10 +245,6 @@ class HttpExchange(Exchange):
             if outcome != FAILED or not self.context.waiting:
                 record.head = NOT_REACHED
             self.own_reply(decision.page(500) if outcome == FAILED else decision.reply(400), letters)
-
-    def _place(self) -> Position:
-        entry = self.decision.entry
-        return entry.at if entry is not None else NOWHERE
 
     def _serve(self, reply: Reply, letters: str) -> None:
         """A service of a proxy answers: the statistics page."""

@@ -214,6 +214,20 @@ def test_a_cookie_and_a_server_that_is_down(shop: Engine) -> None:
     assert found.server.name == "s2"
 
 
+def test_options_that_refuse(tmp_path: Path) -> None:
+    text = SHOP.replace("frontend other", "frontend other\n    option http-restrict-req-hdr-names reject")
+    text = text.replace("\nbackend app\n", "\nbackend app\n    option checkcache\n")
+    engine = made(tmp_path, text)
+    found = engine.explain(Asked(url="http://h:81/", headers=(("x_odd", "1"),)))
+    assert (found.outcome, found.status, found.ended_by.line) == ("deny", 403, 43)
+    assert [step.what for step in steps_of(found, "options", "frontend 'other'")] == [
+        "option http-restrict-req-hdr-names"
+    ]
+    answer = Answered(headers=(("Set-Cookie", "a=1"),))
+    found = engine.explain(Asked(url="http://h/", answer=answer))
+    assert (found.outcome, found.status, found.letters[:2], found.ended_by.line) == ("server", 502, "PH", 32)
+
+
 def test_who_tracks_a_server_that_is_down(tmp_path: Path) -> None:
     text = (
         SHOP
