@@ -17,6 +17,7 @@ from pointsman.verbs.explain.model import Asked, Branch, Choice, Explanation, He
 from pointsman.verbs.explain.values import plain, type_of
 
 VERSION: Final = 1
+LONGEST: Final = 65_536  # bytes of a body
 Json = Mapping[str, "Json"] | Sequence["Json"] | str | int | bool | None
 
 
@@ -40,6 +41,7 @@ def explanation_json(explanation: Explanation) -> dict[str, Json]:
         "request": list(explanation.request),
         "response": list(explanation.response),
         "body_from": explanation.body_from,
+        "body": explanation.body[:LONGEST].decode("utf-8", "backslashreplace"),
         "termination_state": explanation.letters,
         "log_line": explanation.log_line,
         "log_fields": dict(explanation.log_fields),

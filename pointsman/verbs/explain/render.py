@@ -17,6 +17,7 @@ from pointsman.verbs.explain.rules_page import Marks, stage_node
 from pointsman.verbs.explain.tree import Node, leaf, rendered
 from pointsman.verbs.terminal import Piece, Row, Terminal, columns, head, piece, row, rows, safe, shorten
 
+BODY = 5  # lines of a body
 ENDS = {  # outcomes of which a rule or an option is the cause
     "answer": "answered by the proxy",
     "deny": "denied",
@@ -197,7 +198,7 @@ def outcome(explanation: Explanation) -> list[Piece]:
     """What becomes of it, in one line: "backend api -> server api2 -> 200"."""
     pieces = [*_way(explanation), *_status(explanation)]
     return (
-        [Piece(pieces[0].text.removeprefix(" -> "), pieces[0].colour), *pieces[1:]] if pieces else [Piece("the same")]
+        [Piece(pieces[0].text.removeprefix(" -> "), pieces[0].colour), *pieces[1:]] if pieces else [Piece("no answer")]
     )
 
 
@@ -286,9 +287,19 @@ def _messages(explanation: Explanation, terminal: Terminal) -> Iterator[str]:
         title = "the response as the client would get it"
         if explanation.body_from == "server":
             title += f", if the server answers {explanation.asked.answer.status}"
-        yield from _message(title, explanation.response, terminal)
+        own = explanation.body if explanation.body_from != "server" else b""
+        yield from _message(title, (*explanation.response, *_beginning(own)), terminal)
     if explanation.log_line:
         yield from _message("the log line", (explanation.log_line,), terminal)
+
+
+def _beginning(body: bytes) -> tuple[str, ...]:
+    """Of a body: a few lines of text, below an empty one."""
+    if not body:
+        return ()
+    lines = body[:1024].decode("utf-8", "backslashreplace").splitlines()
+    shown = lines[:BODY] if len(body) <= 1024 and len(lines) <= BODY else [*lines[:BODY], f"... ({len(body):,} bytes)"]
+    return ("", *shown)
 
 
 def _message(title: str, lines: tuple[str, ...], terminal: Terminal) -> Iterator[str]:

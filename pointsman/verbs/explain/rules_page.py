@@ -109,7 +109,7 @@ def _reason(step: Step) -> str:
     term = condition.alternatives[-1][-1]
     acl = _decisive(term)
     if acl is None:
-        return f"{term.name or 'it'} cannot be known here"
+        return safe(f"{term.name or 'it'} cannot be known here")
     value = acl.value if acl.value is not None else next(iter(acl.values), None)
     if value is None:
         return safe(f"{acl.text}: none")

@@ -214,11 +214,15 @@ def test_a_rule_that_ends_it() -> None:
         backend="",
         backend_at=NOWHERE,
         server=None,
+        body_from="deny",
+        body=b"no\x1b\n" * 9,
     )
     text = lines(denied)
     assert text[0] == "GET http://shop.test/api/x -> denied: 403"
     assert text[2] == "  ended by  http-request deny if is_admin                         haproxy.cfg:15"
     assert "   └─ ■ deny if is_admin                                          haproxy.cfg:15" in text
+    start = text.index("the response as the client would get it")
+    assert text[start + 1 : start + 9] == ["│ HTTP/1.1 200 OK", "│", *["│ no\\x1b"] * 5, "│ ... (36 bytes)"]
 
 
 def test_what_is_not_known_is_shown_both_ways() -> None:
@@ -397,6 +401,7 @@ FIELDS = {
     "request": LISTS,
     "response": LISTS,
     "body_from": TEXTS | st.just("server"),
+    "body": st.binary(max_size=2000),
     "notes": LISTS,
     "variables": st.dictionaries(TEXTS, TEXTS, max_size=1),
     "limits": st.tuples(st.builds(Limit, name=TEXTS, value=TEXTS, at=PLACES)),
