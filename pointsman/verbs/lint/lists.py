@@ -1,4 +1,4 @@
-"""The lists of rules of a section, as shadow.py goes through them."""
+"""The lists of rules of a section, as shadow.py goes through them; terms of conditions, as messages call them."""
 
 from typing import Final
 
@@ -7,6 +7,7 @@ from pointsman.config.setting import In, Section
 from pointsman.config.verdict import Action
 from pointsman.rules.keywords import RedirectLine, UseBackendLine, UseServerLine
 from pointsman.rules.rule import Rule
+from pointsman.sample.condition import Term
 from pointsman.verbs.lint.shadow import Entry
 
 ENDING: Final = frozenset({"reject", "silent-drop"})
@@ -55,3 +56,14 @@ def _passes(entry: Entry) -> bool:
 def choices_of(section: Section) -> list[Entry]:
     """use-server lines."""
     return [Entry(one, one.condition, one.negated, one.format is None) for one in section.all(UseServerLine)]
+
+
+def called(term: Term) -> str:
+    """A term of a condition, for messages."""
+    sign = "!" if term.negated else ""
+    if term.name:
+        return f"'{sign}{term.name}'"
+    acl = term.acls[0]
+    patterns = acl.patterns
+    more = " ..." if len(patterns) > 3 else ""
+    return f"'{sign}{{ {' '.join([acl.expression.text, *patterns[:3]])}{more} }}'"

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from pointsman.sample.acl import Acl
-from pointsman.sample.condition import Term
+from pointsman.verbs.lint.lists import called
 from pointsman.verbs.lint.logic import Literal, contradiction
 from pointsman.verbs.lint.rule import Found, Level, rule
 from pointsman.verbs.lint.subject import Subject
@@ -52,18 +51,10 @@ def impossible_condition(subject: Subject) -> Iterator[Found]:
                 what = "this part of the condition" if several else "the condition"
                 yield Found(
                     second.word.at,
-                    f"this never holds together with {_called(first)}: {what} is never true",
+                    f"this never holds together with {called(first)}: {what} is never true",
                     "terms side by side must all hold: write 'or' between them if one is enough",
                 )
 
 
 def _index(made: tuple[Literal, ...], wanted: Literal) -> int:
     return next(index for index, one in enumerate(made) if one is wanted)
-
-
-def _called(term: Term) -> str:
-    sign = "!" if term.negated else ""
-    if term.name:
-        return f"'{sign}{term.name}'"
-    acl: Acl = term.acls[0]
-    return f"'{sign}{{ {acl.expression.text} {' '.join(acl.patterns[:3])} }}'"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from pointsman.verbs.lint.lists import called
 from pointsman.verbs.lint.logic import Literal, literal_implies
 from pointsman.verbs.lint.rule import Found, Level, rule
 from pointsman.verbs.lint.subject import Subject
@@ -48,6 +49,5 @@ def redundant_term(subject: Subject) -> Iterator[Found]:
                         and (number < index or not literal_implies(one, other))
                     ]
                     if others:
-                        told = terms[made.index(others[0])]
-                        name = f"'{'!' if told.negated else ''}{told.name}'" if told.name else "another term"
-                        yield Found(terms[index].word.at, f"this always holds where {name} does", "remove it")
+                        told = called(terms[made.index(others[0])])
+                        yield Found(terms[index].word.at, f"this always holds where {told} does", "remove it")

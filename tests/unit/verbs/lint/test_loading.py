@@ -36,6 +36,7 @@ MISTAKES = {
     "missing-certificate": FRONT.replace("bind :80", "bind :80 ssl"),
     "missing-timeouts": FRONT.replace(" timeout client 9s\n", ""),
     "duplicate-name": BACK + BACK,
+    "empty-word": FRONT + ' maxconn "${NOTHING_SETS_THIS}"\n',
     "local-peer": "peers others\n peer one 192.0.2.1:1024\n" + FRONT,
     "missing-line-feed": FRONT + " maxconn 10",
     "unknown-backend": FRONT + " default_backend none\n",
