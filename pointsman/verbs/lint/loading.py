@@ -73,7 +73,7 @@ ROWS: Final = (
     ("duplicate-name", r"already (?:used|defined|exists)|has the same name|same name as", "Two things have one name"),
     ("empty-word", r"is empty and marks the end", "A word is empty: a variable is not set, most likely"),
     ("local-peer", r"incomplete section 'peers .*no peer named", "A peers section does not name this machine"),
-    ("missing-line-feed", r"Missing LF on last line", "The last line has no line feed"),
+    ("missing-line-feed", r"Missing LF on last line", ""),
     ("unknown-backend", r"unable to find required|unable to find backend", "A rule names a backend that is not there"),
     (
         "unknown-server",

@@ -47,6 +47,7 @@ from pointsman.verbs.lint.rules import (  # noqa: F401  # for what they register
     missing_hsts,
     missing_http_request_timeout,
     missing_inspect_delay,
+    missing_line_feed,
     missing_queue_timeout,
     missing_timeouts,
     missing_tunnel_timeout,
