@@ -22,8 +22,8 @@ from pointsman.verbs.lint.lists import ends
 from pointsman.verbs.lint.subject import Subject
 
 WHO: Final = re.compile(
-    r"src(?:_(?!port)\w+)?|fc_src|ssl_c_\w+|ssl_fc_has_crt|http_auth\w*|ssl_fc_sni|dst|fc_dst|dst_port|fc_dst_port"
-    r"|so_(?:id|name)|var|lua\..*|python\..*|sc[0-9]?_\w+|jwt\w*|always_false|req\.cook|cook"
+    r"src|fc_src|ssl_c_\w+|ssl_fc_has_crt|http_auth\w*|ssl_fc_sni|dst|fc_dst|dst_port|fc_dst_port"
+    r"|so_(?:id|name)|var|lua\..*|python\..*|jwt\w*|always_false|req\.cook|cook"
 )
 HEADERS: Final = frozenset({"hdr", "hdr_ip", "hdr_val", "req.hdr", "req.hdr_ip", "req.fhdr", "req.hdr_val"})
 SECRET_HEADERS: Final = frozenset({"authorization", "proxy-authorization"})
@@ -75,14 +75,20 @@ def tells_apart(condition: Condition | None) -> bool:
     return any(asks_who(term.acls) for term in terms_of(condition))
 
 
-def guarded(section: Section) -> bool:
-    """A rule of the proxy turns some clients away by who they are."""
-    if any(one.verdict != "allow" for one in section.all(StatsRule)):
+def guarded(section: Section, whole: bool = False) -> bool:
+    """A rule of the proxy turns some clients away by who they are; `whole`: whatever they ask for."""
+    if not whole and any(one.verdict != "allow" for one in section.all(StatsRule)):
         return True
     for one in section.all(Rule):
         if one.rule_set in FIRST and ends(one.action) and (one.action.name == "auth" or tells_apart(one.condition)):
-            return True
+            if not whole or _only_who(one.condition):
+                return True
     return False
+
+
+def _only_who(condition: Condition | None) -> bool:
+    """One alternative of a condition looks at nothing but who the client is."""
+    return condition is None or any(all(asks_who(term.acls) for term in terms) for terms in condition.alternatives)
 
 
 def open_doors(subject: Subject, section: Section) -> Sequence[Bind]:

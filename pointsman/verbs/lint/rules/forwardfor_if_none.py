@@ -42,7 +42,7 @@ def forwardfor_if_none(subject: Subject) -> Iterator[Found]:
     """
     for section in subject.fronts:
         said = section.one(ForwardForSetting)
-        if said is None or not said.if_none or not public_binds(section) or guarded(section):
+        if said is None or not said.if_none or not public_binds(section) or guarded(section, whole=True):
             continue
         header = (said.header or b"x-forwarded-for").decode("utf-8", "replace")
         if not any(

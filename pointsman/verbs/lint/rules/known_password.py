@@ -31,9 +31,10 @@ _LISTED: Final = """
 000000 111111 1234 12345 123456 1234567 12345678 123456789 abc123 adm1n admin admin1 admin123 administrator asdf
 changeit changeme default demo foobar guest haproxy haproxystats hello hunter2 letmein master monitor mypass
 mypassword nimda pass pass123 passw0rd passwd password password1 password123 private public qwerty root s3cr3t
-sample secret secure stat stats superuser test test123 toor user username welcome yourpassword your_password
+sample secret secure stat stats superuser test test123 toor user username welcome yourpassword
 """
 KNOWN: Final = frozenset(_LISTED.split())
+WITHOUT: Final = str.maketrans("", "", "-_.!")  # change-me
 
 
 @rule("known-password", Level.WARNING, FOUND, CLEAN)
@@ -60,4 +61,4 @@ def _known(user: bytes, password: bytes | None) -> bool:
     if not password:
         return False
     said = password.decode("utf-8", "replace").lower()
-    return said in KNOWN or said == user.decode("utf-8", "replace").lower()
+    return said.translate(WITHOUT) in KNOWN or said == user.decode("utf-8", "replace").lower()

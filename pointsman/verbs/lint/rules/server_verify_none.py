@@ -39,18 +39,19 @@ def server_verify_none(subject: Subject) -> Iterator[Found]:
     """
     default = server_defaults(subject.configuration).verify
     for section in subject.backs:
+        inherited: Position | None = None
         for line in section.all(ServerLine):
             tls = line.parameters.tls
             if tls.ssl and (tls.verify or default) == "none" and not is_local(line.address):
+                at = subject.word(line.at, "verify", 3)
+                if at == line.at:
+                    at = inherited = inherited or _inherited(subject, section) or line.at
                 message = f"whoever gets in between may be server '{line.name}': its certificate is not looked at"
-                yield Found(_place(subject, section, line), message, "say 'verify required ca-file <file>'")
+                yield Found(at, message, "say 'verify required ca-file <file>'")
 
 
-def _place(subject: Subject, section: Section, line: ServerLine) -> Position:
-    """Of the word that says so."""
-    at = subject.word(line.at, "verify", 3)
-    if at != line.at:
-        return at
+def _inherited(subject: Subject, section: Section) -> Position | None:
+    """Where it is said for all servers of a section."""
     above: Section | None = section
     while above is not None:
         for one in subject.lines_of(above):
@@ -61,4 +62,4 @@ def _place(subject: Subject, section: Section, line: ServerLine) -> Position:
     for one in subject.lines_of(subject.configuration.main):
         if one.words[0].text == "ssl-server-verify":
             return one.words[0].at
-    return line.at
+    return None

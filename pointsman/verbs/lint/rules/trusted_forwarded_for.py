@@ -62,7 +62,7 @@ def trusted_forwarded_for(subject: Subject) -> Iterator[Found]:
     proxy right in front, if all clients come by one.
     """
     for section in subject.fronts:
-        if public_binds(section) and not guarded(section):
+        if public_binds(section) and not guarded(section, whole=True):
             yield from _section(subject, section)
 
 

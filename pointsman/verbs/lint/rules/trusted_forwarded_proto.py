@@ -39,7 +39,7 @@ def trusted_forwarded_proto(subject: Subject) -> Iterator[Found]:
     that mark cookies by it. Add `{ src <network> }`.
     """
     for section in subject.fronts:
-        if not public_binds(section) or guarded(section):
+        if not public_binds(section) or guarded(section, whole=True):
             continue
         conditions: list[Condition | None] = [one.condition for one in section.all(Rule)]
         conditions += [one.rule.condition for one in section.all(RedirectLine)]
