@@ -439,6 +439,8 @@ def _differs(one: Told, found: Explanation) -> str:
     after = f"rule {found.ended_by}" if by_rule else f"backend {found.backend or '(none)'}"
     if (before, bool(ended)) == (after, by_rule):
         return "the same."
+    if not ended and not one["server"] and (one["backend"], one["status"]) == (found.backend, found.status):
+        return "the same."  # an option has answered, as monitor-uri does, which decisions do not tell
     return (
         f"{after}, where it was {before}. The file has changed since, or a rule asks what is not here: a table, a map "
         "that was changed at run time, the time of day, a body."

@@ -26,6 +26,7 @@ defaults
 frontend web
     bind 127.0.0.1:8080
     unique-id-format %[req.hdr(x-id)]
+    monitor-uri /alive
     http-request deny if { path_beg /private }
     use_backend api if { path_beg /api/ } !{ path_end .bak }
     default_backend site
@@ -108,12 +109,12 @@ def test_a_request_and_the_same_by_the_file(run: Run, tmp_path: Path) -> None:
     assert lines[:4] == [
         "GET /api/x for a.example: 200 from api/a1, after 0 ms",
         "Backend api: use_backend api if { path_beg /api/ } !{ path_end .bak }",
-        "  (haproxy.cfg:13)",
+        "  (haproxy.cfg:14)",
         "Server a1: the algorithm took it, balance roundrobin.",
     ]
     assert "  Unique id   one" in lines and "      authorization: Basic <8 bytes>" in lines
     assert "By the file as it is now: the same." in lines
-    (held,) = (line for line in lines if "api if { path_beg /api/ } !{ path_end .bak }" in line and "13" in line)
+    (held,) = (line for line in lines if "api if { path_beg /api/ } !{ path_end .bak }" in line and "14" in line)
     (missed,) = (line for line in lines if "deny if { path_beg /private }" in line)
     assert lines.index(missed) < lines.index(held) and 'path_beg is "/api/x"' in missed
     assert "Values of authorization are not told" in out
@@ -125,7 +126,7 @@ def test_a_rule_has_ended_it(run: Run, tmp_path: Path) -> None:
     assert lines[:3] == [
         "GET /private for h: 403 by a rule, after 0 ms",
         "Backend: none, a rule came first.",
-        "Rule: http-request deny if { path_beg /private }  (haproxy.cfg:12)",
+        "Rule: http-request deny if { path_beg /private }  (haproxy.cfg:13)",
     ]
     assert any(line.startswith("  Ended       PR--  ") for line in lines)
     assert not any(line.startswith("By the file") for line in lines)
@@ -135,7 +136,7 @@ def test_a_rule_of_the_backend(run: Run, tmp_path: Path) -> None:
     program(decided(tmp_path, ["GET /api/none HTTP/1.1\nhost: h"]), tmp_path / "sock")
     out = run("last", "--socket", str(tmp_path / "sock"))[1]
     assert out.startswith("GET /api/none for h: 204 by a rule, after 0 ms\nBackend api: use_backend api if ")
-    assert "Rule: http-request return status 204 if { path /api/none }  (haproxy.cfg:17)\n" in out
+    assert "Rule: http-request return status 204 if { path /api/none }  (haproxy.cfg:18)\n" in out
 
 
 def test_a_cookie_and_the_default(run: Run, tmp_path: Path) -> None:
@@ -143,7 +144,7 @@ def test_a_cookie_and_the_default(run: Run, tmp_path: Path) -> None:
     lines = run("last", "-f", file_of(tmp_path))[1].splitlines()
     assert "      cookie: SRV=<3 bytes>" in lines
     assert lines[1:3] == [
-        "Backend site: default_backend site  (haproxy.cfg:14)",
+        "Backend site: default_backend site  (haproxy.cfg:15)",
         "Server s1: the persistence cookie named it.",
     ]
 
@@ -166,7 +167,7 @@ def test_the_file_has_changed(run: Run, tmp_path: Path) -> None:
     program(decided(tmp_path, ["GET /api/x HTTP/1.1\nhost: h"]), tmp_path / "sock")
     changed = CONFIG.replace("deny if { path_beg /private }", "deny if { path_beg /private /api/ }")
     out = run("last", "-f", file_of(tmp_path, changed))[1].replace("\n  ", " ")
-    assert "haproxy.cfg:12, where it was backend api. The file has changed since" in out
+    assert "haproxy.cfg:13, where it was backend api. The file has changed since" in out
 
 
 def test_json_has_both(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -282,3 +283,35 @@ def test_a_request_of_http2_is_asked_about_as_such(run: Run, tmp_path: Path) -> 
     out = run("last", "-f", file_of(tmp_path))[1]
     assert "By the file as it is now: the same." in out and "unique id: two" in out
     assert "      :authority: h.example" in out
+
+
+def test_an_option_has_answered(run: Run, tmp_path: Path) -> None:
+    program(decided(tmp_path, ["GET /alive HTTP/1.1\nhost: h"]), tmp_path / "sock")
+    out = run("last", "-f", file_of(tmp_path))[1]
+    assert out.startswith(
+        "GET /alive for h: 200 by the proxy, after 0 ms\nBackend: none was chosen.\nServer: none was "
+    )
+    assert "By the file as it is now: the same." in out and "monitor-uri" in out
+
+
+def test_a_connection_of_tcp_mode(run: Run, tmp_path: Path) -> None:
+    text = (
+        "global\n    stats socket {socket} level admin\n    pointsman-decisions 8\n"
+        "defaults\n    mode tcp\n    timeout client 9s\n    timeout connect 9s\n    timeout server 9s\n"
+        "listen raw\n    bind 127.0.0.1:8080\n    balance leastconn\n    server r {a}\n"
+    )
+    with Stand(text.replace("{socket}", str(tmp_path / "sock")), "a") as stand:
+        client = stand.client()
+        client.send(b"hello")
+        server = stand.accept("a")
+        server.close()
+        client.close()
+        said = say(stand, "show decisions last json")
+    program(said, tmp_path / "sock")
+    lines = run("last", "-f", file_of(tmp_path, text))[1].splitlines()
+    assert lines[0].startswith("A connection from 127.0.0.1:") and lines[0].endswith(": went to raw/r, after 0 ms")
+    assert lines[1:3] == [
+        "Backend raw: that of its listen section, as no rule chose another one.",
+        "Server r: the algorithm took it, balance leastconn.",
+    ]
+    assert "  Time        queue 0, connect 0, all 0 ms" in lines and not any("By the file" in line for line in lines)
