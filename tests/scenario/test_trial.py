@@ -77,6 +77,10 @@ frontend www
     use_backend real if { hdr(host) -i real.example.com }
     use_backend inner if { hdr(host) -i inner.example.com }
     default_backend web
+frontend expecting
+    bind :83
+    tcp-request connection expect-proxy layer4
+    http-request return status 200 content-type text/plain lf-string "from %[src]"
 frontend through
     mode tcp
     no log
@@ -258,10 +262,10 @@ def test_the_map(trial: Trial) -> None:
     wanted = [one["wanted"] for one in trial.map["listening"]]
     assert wanted == [
         *(":80", "[::]:80", ":9001", ":443", ":444", ":445", "/run/nowhere/www.sock", ":81", ":82"),
-        *(":446", "abns@inner", ":3306", ":6379"),
+        *(":83", ":446", "abns@inner", ":3306", ":6379"),
     ]
     ports = [one["port"] for one in trial.map["listening"] if one["port"]]
-    assert len(set(ports)) == len(ports) == 11
+    assert len(set(ports)) == len(ports) == 12
     assert min(ports) > 1023
     notices = "\n".join(trial.map["notices"])
     line = CONFIG[: CONFIG.index("bind quic4@")].count("\n") + 1
@@ -280,6 +284,7 @@ def test_every_port_answers(trial: Trial) -> None:
     assert "server   web/w" in trial.ask(trial.port(":445"), tls="localhost")
     seen = trial.ask(trial.port(":81"), first=b"PROXY TCP4 192.0.2.7 198.51.100.1 4000 81\r\n", path="/port")
     assert seen.endswith("port 81")
+    assert {one["wanted"] for one in trial.map["listening"] if one["proxied"]} == {":81", ":83", "abns@inner"}
     assert f"port {trial.port(':80')}" in trial.ask(trial.port(":80"), path="/port")
 
 

@@ -13,6 +13,8 @@ from pointsman.config.server_line import ServerLine
 from pointsman.config.setting import Configuration, In, Section, Setting
 from pointsman.core.address import AddressSpec, is_ip
 from pointsman.log.target import LogTarget, Syntax
+from pointsman.rules.layer4 import Expect
+from pointsman.rules.rule import Rule
 from pointsman.server.checks.plan import CheckKind, CheckRule
 from pointsman.server.checks.steps import CheckStep, Connect
 from pointsman.verbs.trial.order import Listening, Order, Standing
@@ -51,6 +53,7 @@ class Amender:
         self.notices: list[str] = []
         self._places: dict[tuple[str, int], AddressSpec] = {}  # what the file listens at, by host (or path) and port
         self._paths = 0
+        self._expecting: set[int] = set()  # frontends whose rules expect a PROXY header
         self._secure_servers = False
         checked = sum(line.parameters.check for one in configuration.proxies for line in one.all(ServerLine))
         self._interval = checked * CHECK_COST  # ms; a few hundred servers are checked less often
@@ -79,6 +82,7 @@ class Amender:
                 anywhere = (AddressSpec("inet", "", 80),)
                 section.put(Bind(addresses=anywhere, parameters=BindParameters(), text=":80", at=section.at))
         cut = {id(bind): self._cut(bind) for section in sections for bind in section.all(Bind)}
+        self._expecting = {id(section) for section in sections if expects_header(section)}
         wanted = [spec.port or 0 for specs in cut.values() for spec in specs if spec.kind == "inet"]
         taken = (self.order.echo, self.order.checks, self.order.agents)
         ports = iter(Ports(self.order.port_base, taken).all(wanted))
@@ -127,7 +131,7 @@ class Amender:
             http=False,
             tls=bind.parameters.tls.ssl,
             verify=bind.parameters.tls.verify or "",
-            proxied=bind.parameters.accept_proxy,
+            proxied=bind.parameters.accept_proxy or id(section) in self._expecting,
             proto=bind.parameters.proto,
         )
         if spec.kind == "inet":
@@ -228,6 +232,11 @@ class Amender:
         if isinstance(setting, CheckKind):
             return replace(setting, steps=tuple(_connected(step) for step in setting.steps))
         return setting
+
+
+def expects_header(section: Section) -> bool:
+    """A rule of layer 4 expects a PROXY header of everybody."""
+    return any(isinstance(rule.action, Expect) and rule.condition is None for rule in section.all(Rule))
 
 
 def _connected(step: CheckStep) -> CheckStep:

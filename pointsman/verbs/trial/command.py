@@ -164,7 +164,8 @@ def describe(running: Running, page: str, brief: bool) -> list[str]:
     plan = running.plan
     echoes = [one for one in plan.servers if one.kind == "echo"]
     name = ", ".join(running.order.files)
-    lines = [f"{name} is up, with {_counted(len(echoes), 'echo server')}.{'' if brief else ' Ctrl-C ends it.'}", ""]
+    servers = f", with {_counted(len(echoes), 'echo server')}" if echoes else ""
+    lines = [f"{name} is up{servers}.{'' if brief else ' Ctrl-C ends it.'}", ""]
     width = max([len(one.url or one.place) for one in plan.listening])
     owner = max([len(one.frontend) for one in plan.listening])
     for one in plan.listening[:LISTED]:
@@ -185,7 +186,7 @@ def describe(running: Running, page: str, brief: bool) -> list[str]:
     columns = max(40, min(shutil.get_terminal_size().columns, 120))
     wrapper = textwrap.TextWrapper(columns, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
     lines[said:] = [part for line in lines[said:] for part in wrapper.wrap(line)]
-    lines += ["", *_hints(running)]
+    lines += [*([""] if lines[-1] else []), *_hints(running)]
     if page:
         lines.append(f"page of what happens: {page}")
     return lines if brief else [*lines, ""]
