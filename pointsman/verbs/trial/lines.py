@@ -49,7 +49,7 @@ DROPPED_OF_PROXIES: Final = frozenset(
 CRT: Final = frozenset(("crt", "default-crt"))
 CA: Final = frozenset(("ca-file", "ca-verify-file", "ca-sign-file"))
 FILES: Final = frozenset(("file", "lf-file", "errorfile", "-f"))
-MAPPED: Final = re.compile(r"\b(map\w*)\(([^,()]+)")
+MAPPED: Final = re.compile(r"\b(map\w*|(?:add|del)-acl)\(([^,()]+)")
 NAMED: Final = re.compile(r"(?:sni|hdr[a-z_]*\(host|host_only)", re.IGNORECASE)
 DOMAIN: Final = re.compile(r"(?:\*\.|\.)?[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}")
 HELLO: Final = re.compile(r"\breq[._]ssl_(?:sni|hello_type)\b")
@@ -233,7 +233,7 @@ class Lines:
             if index and words[index - 1].text in FILES and not text.startswith(("@", "{", "virt@", "opt@")):
                 if words[index - 1].text == "-f" or words[0].text.startswith("http-"):
                     new = self.material.file(text, "error 503" if words[index - 1].text == "errorfile" else "")
-            elif "map" in text and "(" in text:
+            elif "(" in text and ("map" in text or "-acl(" in text):
                 new = MAPPED.sub(self._map, text)
             if new != text:
                 changed = list(words) if changed is None else changed

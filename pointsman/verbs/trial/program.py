@@ -108,8 +108,9 @@ class _Trial:
             return None
         amender = Amender(configuration, order)
         amender.run()
-        self._add(configuration, f"stats socket {os.path.join(order.folder, RUNTIME)} mode 600 level admin")
-        self._add(configuration, "nbthread 1")
+        own = os.path.join(order.folder, RUNTIME)
+        self._add(configuration, "stats", "socket", own, "mode", "600", "level", "admin")
+        self._add(configuration, "nbthread", "1")
         try:
             authority = Authority(order.folder, self.lines.names)
             if amender.encrypts or self.lines.looks_at_hellos:
@@ -144,9 +145,10 @@ class _Trial:
             if one.severity >= least:
                 print(one.render(), file=sys.stderr, flush=True)
 
-    def _add(self, configuration: Configuration, text: str) -> None:
+    def _add(self, configuration: Configuration, *words: str) -> None:
+        """A line of the run's own for the global section."""
         at = Position("pointsman try", 1)
-        line = Line(tuple(Word(word, at) for word in text.split()), at)
+        line = Line(tuple(Word(word, at) for word in words), at)
         try:
             parse_line(line, configuration.main, configuration, self.diagnostics)
         except ConfigError as error:

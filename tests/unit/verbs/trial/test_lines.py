@@ -78,6 +78,8 @@ frontend www
     bind quic4@:443
     http-request deny if { src -f /nowhere/deny.lst }
     http-request set-header X %[path,map_beg(/nowhere/x.map,none)]
+    http-request add-acl(/nowhere/deny.lst) %[src] if { path /own }
+    http-request set-map(/nowhere/x.map) %[path] 1 if { path /own }
     use_backend api if { hdr(host) -i api.example.com .other.example.com }
 backend api
     option external-check
@@ -94,6 +96,8 @@ backend api
     assert "bind 127.0.0.1:80,10.0.0.1:81" in seen
     assert f"-f {run}/files/nowhere/deny.lst" in seen
     assert f"map_beg({run}/files/nowhere/x.map,none)" in seen
+    assert f"add-acl({run}/files/nowhere/deny.lst)" in seen
+    assert f"set-map({run}/files/nowhere/x.map)" in seen
     assert "server a app.internal:80 check weight 7" in seen
     for gone in ("chroot", "nobodyhere", "nbthread", "quic", "source", "external", "load-server-state"):
         assert gone not in seen
