@@ -63,11 +63,6 @@ def _first(table: list[tuple[re.Pattern[str], str]], name: str) -> str:
     return ""
 
 
-def is_certificate(fetch: str) -> bool:
-    """It asks the client's certificate, which is known where one is given."""
-    return fetch.startswith("ssl_c_")
-
-
 def is_state(fetch: str, converters: list[str]) -> bool:
     """It asks the states of servers."""
     return any(re.fullmatch(_STATES, name) for name in (fetch, *converters))

@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from pointsman.core.tls import MISSING
 from pointsman.proto import tls_hello
 from pointsman.verbs.explain.engine import AskedError, Engine
 from pointsman.verbs.explain.hello import client_hello
 from pointsman.verbs.explain.model import Answered, Asked, Explanation
+
+needs_tls = pytest.mark.skipif(bool(MISSING), reason="built without OpenSSL")
 
 DEFAULTS = """\
 global
@@ -191,6 +194,7 @@ def test_layer_4_refuses(tcp: Engine, asked: Asked, outcome: str, letters: str, 
     assert (found.outcome, found.letters, found.ended_by.line) == (outcome, letters, line)
 
 
+@needs_tls
 def test_tls_is_spoken(tls: Engine) -> None:
     found = tls.explain(Asked(url="https://shop.example/"))
     assert (header(found, "x-sni"), header(found, "x-proto"), header(found, "x-user")) == (
@@ -202,6 +206,7 @@ def test_tls_is_spoken(tls: Engine) -> None:
     assert " secure~ app/a1 " in found.log_line
 
 
+@needs_tls
 def test_http2(tls: Engine) -> None:
     asked = Asked(url="https://shop.example/a?b", version="2", headers=(("X-Case", "1"),), method="POST", body=b"abc")
     found = tls.explain(asked)
@@ -211,6 +216,7 @@ def test_http2(tls: Engine) -> None:
     assert found.response[0] == "HTTP/2 200"
 
 
+@needs_tls
 @pytest.mark.parametrize("name", ["client", "client.crt"])
 def test_a_client_certificate(tls: Engine, files: dict[str, Path], name: str) -> None:
     """With its key it is verified; without, that is taken for granted."""
@@ -219,6 +225,7 @@ def test_a_client_certificate(tls: Engine, files: dict[str, Path], name: str) ->
     assert (found.notes != ()) == (name == "client.crt")
 
 
+@needs_tls
 def test_a_certificate_of_others(tls: Engine, files: dict[str, Path]) -> None:
     found = tls.explain(Asked(url="https://shop.example/", client_certificate=str(files["server"])))
     assert header(found, "x-verify") not in (None, "0")
@@ -232,6 +239,7 @@ def test_a_certificate_of_others(tls: Engine, files: dict[str, Path]) -> None:
     assert found.outcome == "server"
 
 
+@needs_tls
 def test_files_that_are_no_certificates(tls: Engine, tmp_path: Path) -> None:
     with pytest.raises(AskedError):
         tls.explain(Asked(url="https://h/", client_certificate=str(tmp_path / "none.pem")))
