@@ -24,6 +24,7 @@ from pointsman.rules.pages import unread_page
 from pointsman.rules.reply import MOVED, Reply, Served
 from pointsman.sample.record import NOT_REACHED
 from pointsman.sample.tracking import client_failed, request_begun, request_follows
+from pointsman.stream.acceptor import HTTP_1, HTTP_2
 from pointsman.stream.decision import REQUEST_LETTERS, RESPONSE_LETTERS
 from pointsman.stream.entries import DECIDED, MONITORED, SERVED, UNROUTED
 from pointsman.stream.h1client import CLOSES, UNREAD
@@ -54,12 +55,23 @@ class HttpExchange(Exchange):
         """All of it. `head`: as the client sends it."""
         self.record.uploaded = len(head)
         try:
-            request = parsed(head, self.frontend, self.entrance.asked.version, self.session.tls is not None)
+            request = parsed(head, self.frontend, self._version(), self.session.tls is not None)
         except ProtocolError as error:
             self.unreadable(error)
         else:
             self.talk(request, body, answer)
         self.write_log(b"txn_close")
+
+    def _version(self) -> str:
+        """Of HTTP, that the client speaks: what it wants, where it can."""
+        version, session = self.entrance.asked.version, self.session
+        if version != "2" or session.bind_state.proto == HTTP_2:
+            return version
+        tls = session.tls
+        if session.bind_state.proto != HTTP_1 and (tls.alpn == b"h2" if tls is not None else self.frontend.upgrades_h2):
+            return version
+        self.notes.append("HTTP/2 cannot be spoken here: the client speaks HTTP/1.1")
+        return "1.1"
 
     def talk(
         self,

@@ -72,6 +72,9 @@ frontend secure
     http-request set-header x-version %[req.ver]
     http-request set-header x-proto https if { ssl_fc }
     default_backend app
+frontend plain
+    bind 192.0.2.1:8444 ssl crt {server} alpn http/1.1
+    default_backend app
 frontend strict
     bind 192.0.2.1:8443 ssl crt {server} ca-file {ca} verify required
     default_backend app
@@ -214,6 +217,13 @@ def test_http2(tls: Engine) -> None:
     assert (found.request[0], header(found, "x-body")) == ("POST /a?b HTTP/1.1", "abc")
     assert '"POST https://shop.example/a?b HTTP/2.0"' in found.log_line
     assert found.response[0] == "HTTP/2 200"
+
+
+@needs_tls
+def test_http2_is_not_offered(tls: Engine) -> None:
+    found = tls.explain(Asked(url="https://shop.example/", frontend="plain", version="2"))
+    assert found.notes == ("HTTP/2 cannot be spoken here: the client speaks HTTP/1.1",)
+    assert (found.response[0], found.log_fields["HV"]) == ("HTTP/1.1 200 OK", "HTTP/1.1")
 
 
 @needs_tls
