@@ -92,6 +92,7 @@ from pointsman.verbs.lint.rules import (  # noqa: F401  # for what they register
     server_without_port,
     source_behind_proxy,
     timeout_order,
+    tls_never,
     trusted_forwarded_for,
     trusted_forwarded_proto,
     unescaped_dot,

@@ -21,6 +21,7 @@ frontend www
     http-request set-src hdr(X-Real-IP)  # here
     http-request track-sc0 hdr(X-Forwarded-For) table limits  # here
     http-request deny if { path_beg /admin } !office
+    http-request deny unless { hdr(X-Real-IP) 192.0.2.7 }  # here
 backend limits
     stick-table type string len 40 size 1k store http_req_rate(10s)
 """
@@ -32,6 +33,7 @@ frontend www
     acl near src 198.51.100.0/24
     http-request set-src hdr(X-Real-IP) if near
     http-request deny if { path_beg /admin } !office
+    http-request deny if { hdr_ip(X-Forwarded-For) 203.0.113.0/24 }
     http-request set-header X-Forwarded-For %[src] unless { req.hdr(X-Forwarded-For) -m found }
 frontend behind
     mode http
@@ -49,6 +51,7 @@ HEADERS: Final = frozenset(
 )
 METHODS: Final = frozenset({"ip", "str", "beg", "end", "sub", "reg"})
 HEADER_FETCHES: Final = ("hdr", "req.hdr", "req.fhdr", "hdr_ip", "req.hdr_ip")
+DENYING: Final = frozenset({"deny", "tarpit", "reject", "silent-drop"})
 REPLACING: Final = ("set-header", "del-header")
 
 
@@ -77,7 +80,8 @@ def _section(subject: Subject, section: Section) -> Iterator[Found]:
                 what = "the address of a client is" if name == "set-src" else "what is counted is by"
                 message = f"{what} what it says itself in '{header}'"
                 yield Found(words[2].at, message, "add 'if { src <network of your proxies> }'")
-        yield from (_found(at, header) for at, header in _asked(one.condition, known))
+        denied = not one.negated if name in DENYING else None
+        yield from (_found(at, header) for at, header in _asked(one.condition, known, denied))
     for line in section.all(UseBackendLine):
         yield from (_found(at, header) for at, header in _asked(line.condition, known))
 
@@ -100,12 +104,20 @@ def _header(text: str) -> str:
     return arguments[0].lower()
 
 
-def _asked(condition: Condition | None, known: frozenset[str]) -> Iterator[tuple[Position, str]]:
-    """ACLs about such a header, in alternatives that ask nothing else about who the client is."""
+def _asked(
+    condition: Condition | None, known: frozenset[str], denied: bool | None = None
+) -> Iterator[tuple[Position, str]]:
+    """ACLs about such a header, in alternatives that ask nothing else about who the client is.
+
+    `denied`: who matches (True) or who does not (False) is turned away. A client that names itself on a list of those
+    that are not wanted has won nothing.
+    """
     for terms in condition.alternatives if condition is not None else ():
         if any(asks_who(term.acls) for term in terms):
             continue
         for term in terms:
+            if denied is not None and denied != term.negated:
+                continue
             for acl in term.acls:
                 header = header_of(acl)
                 last = len(acl.expression.arguments) > 1 and acl.expression.arguments[1].startswith("-")

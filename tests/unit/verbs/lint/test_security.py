@@ -79,6 +79,7 @@ listen stats
     stats admin if TRUE  #! open-stats-admin #-
 
 listen private
+    http-response set-header X-Frame-Options DENY if { ssl_fc }  #! tls-never #-
     bind 127.0.0.1:8405
     stats auth admin:change-me  #! known-password #= stats hide-version
     http-request use-service prometheus-exporter if { path /metrics }  #! answer-before-auth #-
@@ -97,8 +98,9 @@ SECURITY = {
     "forwardfor-if-none", "ignored-certificate-errors", "known-password", "literal-secret", "logged-secret",
     "missing-hsts", "old-tls-version", "open-accept-proxy", "open-metrics", "open-redirect", "open-stats-admin",
     "open-stats-page", "plain-bind-on-tls-port", "plain-http", "plain-password", "polynomial-regex", "readable-key",
-    "readable-password", "rewritten-before", "server-name-unverified", "server-verify-none", "trusted-forwarded-for",
-    "trusted-forwarded-proto", "unsafe-violations", "untracked-counter", "weak-ciphers", "weak-dh",
+    "readable-password", "rewritten-before", "server-name-unverified", "server-verify-none", "tls-never",
+    "trusted-forwarded-for", "trusted-forwarded-proto", "unsafe-violations", "untracked-counter", "weak-ciphers",
+    "weak-dh",
 }  # fmt: skip
 MARK = re.compile(r"  #! ([a-z -]+?)(?: #(?:= (?P<better>.*)|(?P<without>-)))?$")
 
