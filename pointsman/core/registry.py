@@ -43,7 +43,11 @@ class Registry(Generic[T]):
         return entry if entry is not None or not self.loaded else self.loaded.get(name)
 
     def nearest(self, word: str) -> str | None:
-        return nearest(word, [*self._entries, *self.loaded])
+        return nearest(word, self.names())
+
+    def names(self) -> list[str]:
+        """All of them, those of the configuration as well, which are left out where the registry is gone through."""
+        return [*self._entries, *self.loaded]
 
     def __contains__(self, name: str) -> bool:
         return name in self._entries or name in self.loaded

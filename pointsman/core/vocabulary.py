@@ -43,4 +43,11 @@ def unknown(kind: str, word: str, at: Position, known: Iterable[str] = ()) -> Co
     if section is not None:
         return ConfigError(f"{called} '{word}' is not built yet (manual {section})", at)
     near = nearest(word, set(known) | set(sample_words().get(kind, ())))
-    return ConfigError(f"unknown {called} '{word}'", at, hint=f"did you mean '{near}'?" if near else "")
+    return ConfigError(f"unknown {called} '{word}'", at, hint=f"did you mean '{near}'?" if near else of_python(word))
+
+
+def of_python(word: str) -> str:
+    """A hint for a name that no file has brought; "": it is none such."""
+    if not word.startswith("python."):
+        return ""
+    return "functions in Python come with 'python-load <file>' in the global section, above their use (docs/python.md)"

@@ -23,7 +23,7 @@ from pointsman.config.vocabulary import lookup, not_built
 from pointsman.config.vocabulary import words as words_of
 from pointsman.core.diagnostics import ConfigError, UnknownName
 from pointsman.core.registry import nearest
-from pointsman.core.vocabulary import of_lua
+from pointsman.core.vocabulary import of_lua, of_python
 from pointsman.core.words import Word
 from pointsman.rules.redirect import Redirect, parse_words
 from pointsman.rules.rule import Rule
@@ -101,7 +101,7 @@ def _no_action(word: Word, rule_set: int) -> ConfigError:
     lua = of_lua("action", word.text, word.at)
     if lua is not None:
         return lua
-    built = [one for one in ACTIONS if (found := ACTIONS.get(one)) is not None and found.rule_sets & rule_set]
+    built = [one for one in ACTIONS.names() if (found := ACTIONS.get(one)) is not None and found.rule_sets & rule_set]
     entry = lookup("action", word.text)
     if entry is not None and name in entry.where:
         return not_built("action", word.text, word.at)
@@ -126,7 +126,7 @@ def _no_action(word: Word, rule_set: int) -> ConfigError:
         f"'{name}': unknown action '{word.text}'",
         word.at,
         "an action (manual 4.4)",
-        f"did you mean '{near}'?" if near else "",
+        f"did you mean '{near}'?" if near else of_python(word.text),
     )
 
 

@@ -14,7 +14,7 @@ from typing import Final
 from pointsman.config.action import ANSWER, HTTP_REQUEST, Action, RuleArgs, action
 from pointsman.core.diagnostics import ConfigError
 from pointsman.core.registry import Registry
-from pointsman.core.vocabulary import of_lua
+from pointsman.core.vocabulary import of_lua, of_python
 from pointsman.rules.reply import Served
 from pointsman.sample.context import Context
 from pointsman.sample.types import Reads, Writes
@@ -80,7 +80,7 @@ def parse_use_service(args: RuleArgs) -> Action:
             f"unknown service name '{word.text}'",
             word.at,
             "one of " + ", ".join(SERVICES),
-            f"did you mean '{near}'?" if near else "",
+            f"did you mean '{near}'?" if near else of_python(word.text),
         )
     if entry.act is not None:
         args.reads, args.writes = int(Reads.ALL), int(Writes.ALL)

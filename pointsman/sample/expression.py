@@ -219,7 +219,7 @@ def _parse_fetch(word: Word, start: int, where: Where) -> tuple[str, Arguments, 
             "missing fetch method", inside(word, start, len(name)), "the name of a fetch, such as path or req.hdr(host)"
         )
     if entry is None:
-        raise unknown("fetch", name, inside(word, start, len(name)), FETCHES)
+        raise unknown("fetch", name, inside(word, start, len(name)), FETCHES.names())
     if not int(entry.where) & int(where):  # plain numbers: the operators of flags are slow
         raise ConfigError(
             f"sample fetch <{name}> may not be reliably used here because it is not available in {describe(where)}",
@@ -236,7 +236,7 @@ def _parse_converter(word: Word, start: int) -> tuple[Converter, Arguments, int]
     name = _name(word.text, start)
     entry = CONVERTERS.get(name)
     if entry is None:
-        raise unknown("converter", name, inside(word, start, len(name)), CONVERTERS)
+        raise unknown("converter", name, inside(word, start, len(name)), CONVERTERS.names())
     arguments, _, index = _parse_arguments(word, start, name, f"converter '{name}'", entry.signature)
     return entry, arguments, index
 

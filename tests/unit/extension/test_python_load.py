@@ -11,6 +11,7 @@ import pytest
 from support.configs import Loaded, read
 
 import pointsman
+from pointsman.core.diagnostics import Severity
 from pointsman.extension.declare import Declared
 from pointsman.extension.load import functions_of
 from pointsman.sample.registry import CONVERTERS, FETCHES
@@ -248,6 +249,21 @@ def act(txn, name: str, size: int = 1) -> None: ...
 )
 def test_mistakes_in_rules(tmp_path: Path, line: str, message: str) -> None:
     assert load(tmp_path, FUNCTIONS, line).errors == [message]
+
+
+@pytest.mark.parametrize(
+    "line", ["use-service python.b", "python.b", "set-path %[python.b]", "set-path %[src,python.b]"]
+)
+def test_where_no_file_was_loaded(line: str) -> None:
+    loaded = read(f"frontend f\n mode http\n timeout client 1s\n bind :1\n http-request {line}\n")
+    (finding,) = [one for one in loaded.diagnostics.findings if one.severity == Severity.ALERT]
+    assert "python.b" in finding.message and "python-load <file>" in finding.hint
+
+
+@pytest.mark.parametrize("line", ["python.atc x", "set-path %[python.usr(a)]", "set-path %[src,python.withn(yes)]"])
+def test_names_that_are_near(tmp_path: Path, line: str) -> None:
+    (finding,) = load(tmp_path, FUNCTIONS, f"http-request {line}").diagnostics.findings
+    assert finding.hint in [f"did you mean 'python.{name}'?" for name in ("act", "user", "within")]
 
 
 def test_rules_that_are_well(tmp_path: Path) -> None:
