@@ -112,7 +112,8 @@ def _explain(rules: list[Step], context: Context, trace: Trace, cursor: Cursor |
 
 
 def explain_content(rules: list[Step], context: Context, final: bool, cursor: Cursor, trace: Trace) -> int:
-    """What `run_content` says of them. Where more bytes are waited for there is no record: they are looked at again."""
+    """What `run_content` says of them. Where more bytes are waited for there is no record of those that are looked
+    at again."""
     known = len(trace.records)
     context.lenient = False
     context.more = not final
@@ -141,7 +142,7 @@ def explain_content(rules: list[Step], context: Context, final: bool, cursor: Cu
             if WISHES.verdicts:
                 note_final(step, context, verdict)
             break
-    if verdict == WAIT:
+    if verdict == WAIT and not cursor.awaiting:
         del trace.records[known:]
     context.more = False
     context.incomplete = False

@@ -6,7 +6,6 @@ run --> content rules, routing, the backend's rules --DECIDED--> a server --> tc
 
 from pointsman.config.verdict import DROP, SILENT_DROP, SWITCH
 from pointsman.proto.errors import ProtocolError
-from pointsman.rules.peek import peek_request
 from pointsman.sample.need import CONTENT, Need
 from pointsman.stream.entries import DECIDED
 from pointsman.stream.proxies import BackendProxy
@@ -16,7 +15,10 @@ from pointsman.verbs.explain.words import time_text
 
 
 class RawExchange(HttpExchange):
+    """As a client's first bytes come a moment behind its connection, rules are first asked without any."""
+
     goes_over: BackendProxy | None = None  # the backend of HTTP where its routes lead
+    unsent = b""  # what the client sends, as long as nobody has waited for it
 
     def run(self, head: bytes, body: bytes, answer: Answered) -> None:
         """`head` and `body`: what the client sends first."""
@@ -28,14 +30,12 @@ class RawExchange(HttpExchange):
         frontend = self.frontend
         record.head = record.begun
         record.number = self.number if self.number >= 0 else frontend.program.process.next_number()
-        record.uploaded = len(data)
-        context.request_bytes = data[: frontend.program.head_limit]
+        self.unsent = data
         decision.inspects = True
-        if frontend.peeks:
-            peek_request(context)
         self.plans.watch_frontend(frontend)
         outcome = self.decide(decision.begin(False))
         self.witness.settle()
+        record.uploaded = len(data)
         backend = self.backend = decision.backend
         if self.goes_over is not None:
             self._become_http(data, answer, self.goes_over)
@@ -65,10 +65,14 @@ class RawExchange(HttpExchange):
 
     def meet(self) -> None:
         need = self.context.need
-        if need is not None and need.kind == CONTENT:
+        if need is None or need.kind != CONTENT:
+            super().meet()
+        elif self.unsent and not self.context.responding:
+            data, self.unsent = self.unsent, b""
+            self.context.request_bytes = data[: self.frontend.program.head_limit]
+            self.decision.final = len(data) >= self.frontend.program.head_limit
+        else:
             self._late(need)
-            return
-        super().meet()
 
     def _late(self, need: Need) -> None:
         """No more bytes come in time."""
@@ -101,10 +105,10 @@ class RawExchange(HttpExchange):
         self.decision.stores = stores
         self.decision.final = True
         self.plans.watch_backend(self.frontend, backend)
+        self.record.sent = len(answer.body)
         outcome = self.decide(self.decision.begin_response(backend, False))
         self.witness.settle()
         if outcome == DECIDED:
-            self.record.sent = len(answer.body)
             self.content = answer.body
             return
         self.ended_by = self.last_rule()

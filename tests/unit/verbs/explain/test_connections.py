@@ -31,7 +31,7 @@ frontend passing
     bind 192.0.2.1:443
     tcp-request inspect-delay 3s
     tcp-request content reject if { src 198.51.100.0/24 }
-    tcp-request content set-var(sess.name) req.ssl_sni
+    tcp-request content set-var(sess.name) req.ssl_sni if { req.ssl_hello_type 1 }
     tcp-request content accept if { req.ssl_hello_type 1 }
     use_backend mail if { req.ssl_sni -i mail.example }
     use_backend web if { req.ssl_alpn h2 }
