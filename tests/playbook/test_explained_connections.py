@@ -85,6 +85,9 @@ PAYLOADS = {
 class Lines(Stand):
     """Its first frontend keeps its real lines."""
 
+    odd = False
+    h2 = ""
+
     def _logger(self, when):  # type: ignore[no-untyped-def]
         return Written(self.live.frontends[0].logger, LogFields())
 

@@ -101,7 +101,7 @@ class Beside:
             text = SERVER.sub(lambda found: found[1] + "{" + self._name(found[2]) + "}", text)
             servers = {name: name for name in self.names.values()}
         fields = LogFields()
-        kind = type("Told", (Told,), {"fields": fields, "h2": "front" if h2 else ""})
+        kind = type("Told", (Told,), {"fields": fields, "h2": "front" if h2 else "", "odd": False})
         self.stand: Told = kind(text, *servers)
         for one, sock in self.stand.listeners.items():
             text = text.replace("{" + one + "}", f"127.0.0.1:{sock.getsockname()[1]}")
