@@ -225,7 +225,7 @@ def test_options_that_refuse(tmp_path: Path) -> None:
     ]
     answer = Answered(headers=(("Set-Cookie", "a=1"),))
     found = engine.explain(Asked(url="http://h/", answer=answer))
-    assert (found.outcome, found.status, found.letters[:2], found.ended_by.line) == ("server", 502, "PH", 32)
+    assert (found.outcome, found.status, found.letters[:2], found.ended_by.line) == ("server", 502, "PH", 33)
 
 
 def test_who_tracks_a_server_that_is_down(tmp_path: Path) -> None:
