@@ -116,6 +116,7 @@ class PythonNeed(Need):
     def __init__(self, site: Site, payload: bytes, key: bytes) -> None:
         time = int(site.one.timeout * 1_000)
         super().__init__(ELSEWHERE, time, key)
+        self.site = site
         self.name = site.one.name
         self.answer: Outcome | None = None
         self.reason = 0

@@ -38,7 +38,7 @@ VERDICTS: Final = {  # in words
     DROP: "drop",
     SILENT_DROP: "silent-drop",
     TARPIT: "tarpit",
-    FAILED: "a rewrite does not fit",
+    FAILED: "it fails",
     INVALID: "the request is invalid",
     WAIT: "wait",
     CLOSE_SERVER: "close",

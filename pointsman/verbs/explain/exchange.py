@@ -11,6 +11,8 @@ from typing import Final
 from pointsman.config.verdict import DROP, SILENT_DROP, WAIT
 from pointsman.core.columns import BEGUN, ENTERED, HELD, NOTHING
 from pointsman.core.diagnostics import NOWHERE, Position
+from pointsman.extension.actions import ActionSite
+from pointsman.extension.remote import PythonNeed
 from pointsman.log.policy import When
 from pointsman.net.reactor import Reactor
 from pointsman.proto.message import EXPECT, Request
@@ -261,6 +263,11 @@ class Exchange:
                 if need.state != PENDING:
                     return
                 self.reactor.turn(50)
+        if isinstance(need, PythonNeed) and isinstance(need.site, ActionSite):
+            self.notes.append(f"python.{need.name} runs in the live program alone: here it changes nothing")
+            need.answer = ([], None, None)
+            need.meet()
+            return
         self.notes.append("what is asked of others (a name, another process) is not asked: it has no answer here")
         need.expire()
 

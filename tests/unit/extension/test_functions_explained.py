@@ -39,7 +39,7 @@ frontend web
     bind :80
     http-request python.mark
     http-request deny if { python.role banned }
-    http-request python.check fail-open
+    http-request python.check
     use_backend other if { python.tenant acme }
     default_backend main
 backend main
@@ -75,3 +75,10 @@ def test_async_ones_are_shown_both_ways(engine: Engine) -> None:
     assert branch.explanation.outcome == "deny" and branch.unknown.assumed == "banned"
     given = engine.explain(Asked(url="http://acme.example/", given={"python.role": "banned"}))
     assert given.outcome == "deny" and not given.branches
+
+
+def test_async_actions_are_taken_to_change_nothing(engine: Engine) -> None:
+    """Though they would fail closed: nobody has asked them."""
+    found = engine.explain(Asked(url="http://else.example/"))
+    assert (found.outcome, found.status) == ("server", 200)
+    assert "python.check runs in the live program alone: here it changes nothing" in found.notes
