@@ -108,7 +108,7 @@ def _import(path: str, source: bytes, words: list[str], said: str, at: Position)
         raise ConfigError(
             f"'python-load': {os.path.basename(error.filename or path)}:{error.lineno}: {error.msg}", at, hint=shown
         ) from None
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise ConfigError(
             f"'python-load': {_place(error, path)}: {_what(error)}", at, hint=_last_lines(error)
         ) from None
@@ -135,7 +135,10 @@ def _module(path: str) -> ModuleType:
 def _what(error: BaseException) -> str:
     if isinstance(error, SystemExit):
         return f"it ends the process ({error!r})"
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    from pointsman.extension.reports import text_of  # noqa: PLC0415
+
+    said = text_of(error)
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 def _place(error: BaseException, path: str) -> str:

@@ -22,7 +22,7 @@ from pointsman.core.address import AF_UNIX, UNIX_ADDRESS, NetAddress, from_packe
 from pointsman.core.registry import Registry
 from pointsman.extension.calls import CALLS
 from pointsman.extension.declare import Declared
-from pointsman.extension.reports import REPORTS
+from pointsman.extension.reports import REPORTS, is_cancelled
 from pointsman.extension.transaction import Transaction, Verdict, compiled, not_brought
 from pointsman.extension.values import PythonValue, sample_of
 from pointsman.extension.views import Change, NotPossible
@@ -34,8 +34,9 @@ from pointsman.sample.need import ELSEWHERE, EXPIRED, Need
 from pointsman.sample.types import Binary, Packed, Type, Value
 from pointsman.sample.variables import PROCESS_VARIABLES, Variable
 
-# What ends a call as a failure: users' code may raise anything, and end the process, which it may not.
-FAILURES: Final = (Exception, SystemExit)
+# What ends a call as a failure: users' code may raise anything. KeyboardInterrupt and CancelledError, which would end a
+# process or a task, are failures like others: signals are not told to lanes and control by exceptions.
+FAILURES: Final = (BaseException,)
 KIND: Final = b"python"
 MOST: Final = 512  # open calls of a lane: others have questions, too
 _ROOM: Final = 1_024  # bytes of a question beside picture and words
@@ -331,12 +332,12 @@ async def run(payload: bytes) -> bytes:
             raise NoAnswer(REASONS[TOO_LONG])
         failed = False
         return answer
-    except (Exception, BaseExceptionGroup, SystemExit) as error:
+    except FAILURES as error:
+        if is_cancelled(error):  # its time is over, or the exchange
+            failed = (perf_counter_ns() - began) / 1e9 >= site.one.timeout - 0.01
+            raise
         REPORTS.failed(site.one.name, error, site.follows)
         return b""
-    except asyncio.CancelledError:  # its time is over, or the exchange
-        failed = (perf_counter_ns() - began) / 1e9 >= site.one.timeout - 0.01
-        raise
     finally:
         CALLS.count(site.one, (perf_counter_ns() - began) // 1_000, failed)
 

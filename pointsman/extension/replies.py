@@ -19,7 +19,7 @@ from typing import Final
 
 from pointsman.extension.calls import CALLS
 from pointsman.extension.declare import Declared
-from pointsman.extension.reports import REPORTS
+from pointsman.extension.reports import REPORTS, is_cancelled
 from pointsman.extension.transaction import checked_status, reply_parts
 from pointsman.extension.values import raw
 from pointsman.extension.views import NotPossible
@@ -133,7 +133,7 @@ class Pieces(Producer):
         except StopIteration:
             failed = False
             return b""
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             REPORTS.failed(self.one.name, error, ", its answer is cut short")
             raise BodyError("an iterator of a function has failed") from None
         finally:
@@ -146,7 +146,7 @@ class Pieces(Producer):
         if close is not None:
             try:
                 close()
-            except Exception as error:
+            except BaseException as error:
                 REPORTS.failed(self.one.name, error, ", when it was closed")
 
 
@@ -283,7 +283,9 @@ class Bodies:
         if close is not None:
             try:
                 await close()
-            except Exception as error:
+            except BaseException as error:
+                if is_cancelled(error):
+                    raise
                 REPORTS.failed(body.one.name, error, ", when it was closed")
 
     async def next(self, number: int) -> bytes:
@@ -296,16 +298,18 @@ class Bodies:
         try:
             while not body.rest:
                 body.rest = piece_of(await anext(body.pieces))
+                if not body.rest:
+                    await asyncio.sleep(0)  # else one that never has anything holds up control
         except StopAsyncIteration:
             self.open.pop(number, None)
             return b"\0"
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            if is_cancelled(error):
+                self.wait(number, body)  # until it is stopped, or closed
+                raise
             REPORTS.failed(body.one.name, error, ", its answer is cut short")
             await self.close(number)
             return b""
-        except asyncio.CancelledError:
-            self.wait(number, body)  # until it is stopped, or closed
-            raise
         piece, body.rest = body.rest[:PIECE], body.rest[PIECE:]
         self.wait(number, body)
         return b"\1" + piece

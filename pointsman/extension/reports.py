@@ -5,6 +5,7 @@ function and one kind there is one report a second; the next one says how many w
 themselves (`txn.log`, `pointsman.logger`) is bounded to so many lines a second in each process.
 """
 
+import asyncio
 import os
 import sys
 import traceback
@@ -80,7 +81,8 @@ class Reports:
         if len(self.last) >= _MOST_KINDS:
             self.last.clear()
         self.last[name, kind] = [now, 0]
-        shown = f"{line}\n{more.rstrip()}" if more else line
+        line = _harmless(line.replace("\n", " "))
+        shown = f"{line}\n{_harmless(more.rstrip())}" if more else line
         EventLogger(self.logger)(
             WARNING,
             line[:_MOST_TEXT].encode("utf-8", "surrogateescape"),
@@ -91,9 +93,10 @@ class Reports:
         """A function has raised. `follows`: what becomes of the rule."""
         where = place_of(error.__traceback__)
         if not where:  # it was not run at all, or not to its end
-            self.say(name, "failed", f"python.{name} failed{follows}: {error}.")
+            self.say(name, "failed", f"python.{name} failed{follows}: {text_of(error)}.")
             return
-        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        said = text_of(error)
+        what = f"{type(error).__name__}: {said}" if said else type(error).__name__
         self.say(name, where, f"python.{name} failed{follows}: {what} ({where}).", traceback_of(error))
 
     def slow(self, name: str, milliseconds: float, limit: int, stack: str, running: bool) -> None:
@@ -107,6 +110,29 @@ class Reports:
 
 
 REPORTS: Final = Reports()
+
+
+def _harmless(text: str) -> str:
+    """Without what terminals obey: an exception may quote what a client has sent."""
+    if text.isprintable():
+        return text
+    return "".join(one if one >= " " and one != "\x7f" or one == "\n" else f"\\x{ord(one):02x}" for one in text)
+
+
+def text_of(error: BaseException) -> str:
+    """What it says; "" where that fails, too."""
+    try:
+        return str(error)
+    except BaseException:  # users' code, which may raise anything
+        return ""
+
+
+def is_cancelled(error: BaseException) -> bool:
+    """Is this the end of the task that runs, and not an exception that a function has raised by itself?"""
+    if not isinstance(error, asyncio.CancelledError):
+        return False
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _frames(tb: TracebackType | None) -> list[traceback.FrameSummary]:

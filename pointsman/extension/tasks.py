@@ -11,7 +11,7 @@ from time import monotonic, perf_counter_ns
 
 from pointsman.extension.calls import CALLS
 from pointsman.extension.declare import Declared
-from pointsman.extension.reports import REPORTS
+from pointsman.extension.reports import REPORTS, is_cancelled
 
 SHORTEST = 1.0  # s between a failure and the next attempt
 LONGEST = 60.0
@@ -55,7 +55,7 @@ class Tasks:
             try:
                 one.function()
                 failed = False
-            except (Exception, SystemExit) as error:
+            except BaseException as error:
                 REPORTS.failed(one.name, error, ", it is tried again")
             finally:
                 CALLS.end(one, began, failed)
@@ -66,11 +66,11 @@ class Tasks:
             assert asyncio.iscoroutine(made)
             await made
             failed = False
-        except (Exception, BaseExceptionGroup, SystemExit) as error:
+        except BaseException as error:
+            if is_cancelled(error):
+                failed = False
+                raise
             REPORTS.failed(one.name, error, ", it is tried again")
-        except asyncio.CancelledError:
-            failed = False
-            raise
         finally:
             CALLS.count(one, (perf_counter_ns() - since) // 1_000, failed)
         return not failed

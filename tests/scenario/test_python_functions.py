@@ -37,6 +37,10 @@ async def check(txn: Transaction, how: str = "") -> None:
     await asyncio.sleep(0)
     if how == "raise":
         raise ValueError("async trouble")
+    if how == "interrupt":
+        raise KeyboardInterrupt("async trouble")
+    if how == "cancel":
+        raise asyncio.CancelledError("async trouble")
     if how == "late":
         await late()
     if how == "deny":
@@ -300,6 +304,8 @@ def test_an_exchange_waits_for_what_control_does(program: Running) -> None:
     ("how", "status", "words"),
     [
         ("raise", 500, "python.check failed, http-request refuses (fail-closed): ValueError: async trouble (rules.py:"),
+        ("interrupt", 500, "KeyboardInterrupt: async trouble (rules.py:"),
+        ("cancel", 500, "CancelledError: async trouble (rules.py:"),
         ("deny", 401, ""),
         ("group", 402, ""),
         ("unnamed", 500, "NotPossible: an async function can ask for 'txn.other' only if its decorator says so"),

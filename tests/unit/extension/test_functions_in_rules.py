@@ -358,6 +358,63 @@ def test_reports_are_short_and_few(rules: Path, capfd: pytest.CaptureFixture[str
     assert not functions_of_nobody()
 
 
+RAISING = """
+import asyncio, pointsman
+
+class Mute(Exception):
+    def __str__(self):
+        raise ValueError("not even that")
+
+ERRORS = {"interrupt": KeyboardInterrupt, "cancelled": asyncio.CancelledError, "exit": GeneratorExit, "mute": Mute,
+          "group": lambda: BaseExceptionGroup("group", [KeyboardInterrupt()]),
+          "escape": lambda: ValueError("a\\n\\x1bb")}
+
+@pointsman.fetch
+def fetched(which: str) -> str:
+    raise ERRORS[which]()
+
+@pointsman.action
+def act(which: str) -> None:
+    raise ERRORS[which]()
+
+@pointsman.service
+def serve(txn):
+    raise ERRORS[txn.request.headers["x-which"]]()
+
+@pointsman.service
+def pieces(txn):
+    which = txn.request.headers["x-which"]
+    def body():
+        yield "begun"
+        raise ERRORS[which]()
+    return body()
+"""
+
+
+@pytest.mark.parametrize("which", ["interrupt", "cancelled", "exit", "mute", "group", "escape"])
+def test_whatever_is_raised_costs_its_rule_alone(rules: Path, which: str, capfd: pytest.CaptureFixture[str]) -> None:
+    rules.write_text(RAISING)
+    rules.chmod(0o644)
+    STDERR.quiet = False
+    field = b"x-which: %b\r\n" % which.encode()
+    with stand(rules, text(f"-%[python.fetched({which})]-")) as running:
+        assert got(running).endswith(b"--")
+    with stand(rules, f"http-request python.act {which}") as running:
+        assert got(running).startswith(b"HTTP/1.1 500 ")
+    with stand(rules, f"http-request python.act {which} fail-open", text("on")) as running:
+        assert got(running).endswith(b"on")
+    with stand(rules, "http-request use-service python.serve") as running:
+        assert got(running, field).startswith(b"HTTP/1.1 500 ")
+    with stand(rules, "http-request use-service python.pieces") as running:
+        client = running.client()
+        client.send(GET % field)
+        found = client.take()
+        assert found.endswith(b"\r\nbegun\r\n") and client.closed
+        client.close()
+    said = capfd.readouterr().err
+    assert said.count(" failed, ") == 5 and "\x1b" not in said
+
+
 def functions_of_nobody() -> list[object]:
     """A configuration without a file has no functions."""
     from support.configs import read  # noqa: PLC0415
