@@ -6,6 +6,7 @@ stdout, all else to stderr.
 
 import argparse
 import json
+import os
 import string
 import sys
 from collections.abc import Iterable, Sequence
@@ -79,7 +80,7 @@ def arguments() -> argparse.ArgumentParser:
     add("--answer-header", action="append", default=[], metavar="'NAME: VALUE'", help="a field of its answer")
     group = parser.add_argument_group("output")
     add = group.add_argument
-    add("--repeat", type=int, default=0, metavar="N", help="the same request N times: who gets it, and shares")
+    add("--repeat", type=int, metavar="N", help="the same request N times: who gets it, and shares")
     add("--all", action="store_true", help="also why rules did not apply, and long lists whole")
     add("--json", action="store_true", help="as JSON (see docs/explain.md)")
     return parser
@@ -117,7 +118,7 @@ def _explain_logs(words: Sequence[str]) -> int:
 def asked_of(options: argparse.Namespace) -> Asked:
     """The request. Raises Wrong."""
     method, url = _request_line(options)
-    if options.repeat < 0 or options.repeat > MOST:
+    if options.repeat is not None and not 1 <= options.repeat <= MOST:
         raise Wrong(f"--repeat {options.repeat}: a number from 1 to {MOST:,}")
     if not 100 <= options.status <= 999:
         raise Wrong(f"--status {options.status}: a status has three digits")
@@ -172,7 +173,7 @@ def _encoded(url: str) -> str:
         host = host.encode("idna").decode("ascii")
     except UnicodeError:
         raise Wrong(f"'{host}' is no name of a host") from None
-    return f"{scheme}{slashes}{host}{slash}{quote(path, safe=string.punctuation)}"
+    return f"{scheme}{slashes}{host}{slash}{quote(os.fsencode(path), safe=string.punctuation)}"
 
 
 def _payload(options: argparse.Namespace) -> bytes | None:
@@ -188,6 +189,8 @@ def _fields(texts: Iterable[str], option: str) -> tuple[tuple[str, str], ...]:
         name, colon, value = text.partition(":")
         if not colon or not name.strip():
             raise Wrong(f"{option} '{text}': a field is 'Name: value'")
+        if "\n" in text.strip() or "\r" in text.strip():  # it would be read as fields of its own
+            raise Wrong(f"{option} {text!r}: a field has no line ends in it")
         found.append((name.strip(), value.strip()))
     return tuple(found)
 
@@ -246,7 +249,7 @@ def _explain(options: argparse.Namespace, asked: Asked) -> int:
     try:
         first = engine.explain(asked)
         turns = [turn_of(first)]
-        turns += [turn_of(engine.explain(asked)) for _ in range(options.repeat - 1)]
+        turns += [turn_of(engine.explain(asked)) for _ in range((options.repeat or 1) - 1)]
     except AskedError as error:
         raise Wrong(str(error)) from None
     _show(first, turns, options)

@@ -377,13 +377,19 @@ def _closes(request: Request | None) -> bool:
     )
 
 
+def _opens_tunnel(answer: Answered, request: Request) -> bool:
+    """What comes behind such a head belongs to the tunnel: no length is sent (RFC 9110 9.3.6)."""
+    return request.method == b"CONNECT" and 200 <= answer.status < 300
+
+
 def _response(answer: Answered, request: Request) -> tuple[bytes, Response]:
     """The server's, as if it had come in HTTP/1."""
     names = {name.lower() for name, _ in answer.headers}
     reason = answer.reason or reason_of(answer.status).decode()
     lines = [f"HTTP/1.1 {answer.status} {reason}"]
     lines += [f"{name}: {value}" for name, value in answer.headers]
-    if not names & {"content-length", "transfer-encoding"} and answer.status >= 200 and answer.status not in (204, 304):
+    bodiless = answer.status < 200 or answer.status in (204, 304) or _opens_tunnel(answer, request)
+    if not bodiless and not names & {"content-length", "transfer-encoding"}:
         lines.append(f"content-length: {len(answer.body)}")
     block = "".join(f"{one}\r\n" for one in [*lines, ""]).encode("utf-8", "surrogateescape")
     response = parse_response(block)

@@ -130,13 +130,22 @@ def _reasons(explanation: Explanation, place: Places) -> Iterator[_Entry]:
         text = " ".join(route.text.split()) if route is not None else explanation.backend_why
         yield "backend", explanation.backend, text, place(_entered(explanation))
     elif explanation.outcome == "no backend":
-        yield "backend", "none", "no use_backend line applies, and there is no default_backend", ""
+        yield "backend", "none", *_no_backend(explanation, place)
     choice = explanation.server
     if choice is not None and explanation.outcome in ("server", "no server"):
         yield "server", choice.name or "none", f"{choice.algorithm}: {choice.why}", place(choice.at)
     if explanation.ended_by.line:
         text = " ".join(explanation.ended_by.text.split())
         yield "ended by", text, "", place(explanation.ended_by)
+
+
+def _no_backend(explanation: Explanation, place: Places) -> tuple[str, str]:
+    """Why there is none, and where: a name may be computed, and stand for nothing."""
+    for stage in explanation.stages:
+        for step in stage.steps:
+            if step.ran and step.what == "use_backend":
+                return "what use_backend makes is the name of none, and there is no default_backend", place(step.at)
+    return "no use_backend line applies, and there is no default_backend", ""
 
 
 def _route(explanation: Explanation) -> Step | None:

@@ -13,7 +13,7 @@ def head_of(asked: Asked) -> bytes:
     """In HTTP/1, as a client would write it. Raises AskedError."""
     if asked.version not in VERSIONS:
         raise AskedError(f"'{asked.version}' is no version of HTTP that can be asked about: 1.0, 1.1, 2")
-    target, host = _target(asked.url)
+    target, host = (asked.url, asked.url) if asked.method == "CONNECT" else _target(asked.url)
     names = {name.lower() for name, _ in asked.headers}
     lines = [f"{asked.method} {target} HTTP/1.{VERSIONS[asked.version]}"]
     if host and "host" not in names:
@@ -32,7 +32,10 @@ def sent(asked: Asked, entrance: Entrance) -> tuple[bytes, bytes]:
     if asked.payload is not None:
         return asked.payload, b""
     if not entrance.frontend.http and not entrance.secure and entrance.sni:
-        return client_hello(entrance.sni, (b"h2", b"http/1.1") if asked.version == "2" else (b"http/1.1",)), b""
+        try:
+            return client_hello(entrance.sni, (b"h2", b"http/1.1") if asked.version == "2" else (b"http/1.1",)), b""
+        except (UnicodeError, OverflowError):  # no text, a label that IDNA refuses; longer than a hello can hold
+            raise AskedError(f"'{entrance.sni}' is no name of a host, which TLS would have") from None
     return head_of(asked), asked.body
 
 

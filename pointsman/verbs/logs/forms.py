@@ -103,6 +103,6 @@ def _document(line: bytes, encoding: int) -> dict[str, object] | None:
     elif encoding & JSON and line.startswith(b"{"):
         try:
             found = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
     return {str(name): value for name, value in found.items()} if isinstance(found, dict) else None

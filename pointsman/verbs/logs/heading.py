@@ -101,7 +101,7 @@ def unwrapped(line: bytes) -> bytes:
         return line
     try:
         found = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return line
     text = found.get("log", found.get("MESSAGE")) if isinstance(found, dict) else None
     return text.rstrip("\n").encode("utf-8", "surrogatepass") if isinstance(text, str) else line

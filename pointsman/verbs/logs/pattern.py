@@ -77,7 +77,7 @@ class Slot:
         if self.encoding == JSON:
             try:
                 return plain(json.loads(text))
-            except ValueError:
+            except (ValueError, RecursionError):
                 return text
         if self.encoding == CBOR:
             return plain(read_cbor(text))

@@ -76,6 +76,8 @@ def _run(asked: argparse.Namespace) -> int:
 
         print(schema_text(), end="")
         return OK
+    if asked.fail_under is not None and not 0 <= asked.fail_under <= 100:  # so that "nan" is none, either
+        return _wrong(f"--fail-under {asked.fail_under:g}: a number from 0 to 100")
     if not asked.cases:
         return _wrong("name a file of cases: pointsman test routes.yml -f haproxy.cfg")
     try:

@@ -89,6 +89,7 @@ def test_words_become_what_is_asked(tmp_path: Path) -> None:
         ("http://b\u00fccher.test/\u00e9/a%20b?c=\u00e9&d", "http://xn--bcher-kva.test/%C3%A9/a%20b?c=%C3%A9&d"),
         ("/\u00e9", "/%C3%A9"),
         ("CONNECT a:443", "a:443"),
+        ("/\udc80", "/%80"),  # a byte that is none of UTF-8
     ],
 )
 def test_urls(words: str, url: str) -> None:
@@ -111,6 +112,8 @@ def test_urls(words: str, url: str) -> None:
         (["/", "--body", "/nowhere/x"], "--body /nowhere/x: No such file or directory"),
         (["/", "--client-cert", "/nowhere/x"], "--client-cert /nowhere/x: No such file or directory"),
         (["/", "--repeat", "-1"], "--repeat -1: a number from 1 to 100,000"),
+        (["/", "-H", "a: b\nc: d"], r"-H 'a: b\nc: d': a field has no line ends in it"),
+        (["/", "--repeat", "0"], "--repeat 0: a number from 1 to 100,000"),
         (["/", "--status", "20"], "--status 20: a status has three digits"),
     ],
 )

@@ -30,6 +30,10 @@ frontend plain
     acl acme path_beg /.well-known/acme-challenge/
     http-request redirect scheme https unless acme
     use_backend api if acme
+frontend named
+    mode http
+    bind :82
+    use_backend %[req.hdr(host),lower,map_str(/dev/null,api)]
 backend api
     mode http
 backend app
@@ -51,7 +55,7 @@ def no_default_backend(subject: Subject) -> Iterator[Found]:
         lines = section.all(UseBackendLine)
         if section.kind != In.FRONTEND or not lines or section.one(DefaultBackendLine) is not None:
             continue
-        if _takes_all(routes_of(section)):
+        if any(line.condition is None for line in lines) or _takes_all(routes_of(section)):
             continue
         yield Found(section.at, f"{section.title} has no 'default_backend': what no rule takes gets a 503")
 

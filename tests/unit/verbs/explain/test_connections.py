@@ -171,6 +171,12 @@ def test_tcp_mode_looks_at_the_first_bytes(tcp: Engine, asked: Asked, backend: s
         assert found.notes == ("content rules wait here up to 3s for more bytes (inspect-delay)",)
 
 
+@pytest.mark.parametrize("name", ["\udc80", "\u00e9" * 70, "a" * 70_000], ids=["bytes", "label", "long"])
+def test_a_name_that_no_hello_can_have(tcp: Engine, name: str) -> None:
+    with pytest.raises(AskedError, match=r"is no name of a host, which TLS would have\Z"):
+        tcp.explain(Asked(destination="192.0.2.1:443", sni=name))
+
+
 def test_rules_that_wait_are_told_once(tcp: Engine) -> None:
     found = tcp.explain(Asked(destination="192.0.2.1:443", payload=b"\x16\x03"))
     assert [step.at.line for step in found.stages[0].steps] == [13, 14, 15]

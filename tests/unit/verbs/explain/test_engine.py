@@ -309,3 +309,9 @@ def test_a_file_with_a_mistake(tmp_path: Path) -> None:
     engine = Engine([str(file)])
     assert engine.failed
     assert "bnid" in engine.diagnostics.findings[0].message
+
+
+def test_the_answer_to_connect_has_no_length(tmp_path: Path) -> None:
+    found = made(tmp_path, SHOP).explain(Asked(method="CONNECT", url="a.test:443", destination="192.0.2.1:80"))
+    assert found.status == 200
+    assert not any(line.lower().startswith("content-length") for line in found.response)

@@ -497,3 +497,9 @@ def test_every_tag_has_a_name_and_every_expression_is_one() -> None:
     assert set(names.SAME.values()) <= set(TAGS)
     for text in names.SAME:
         assert compiled(f"%[{text}]").items[0].expression is not None
+
+
+def test_objects_within_objects_without_end_are_no_line() -> None:
+    reader = Reader()
+    assert reader.read(b'{"log":' * 100_000) is None
+    assert reader.read(b'{"log":' + b"9" * 5_000 + b"}") is None

@@ -119,6 +119,12 @@ def test_less_than_is_wanted_fails(folder: Path, capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().err == "coverage is 75.0 %, less than 76 %\n"
 
 
+@pytest.mark.parametrize("word", ["nan", "-1", "101"])
+def test_what_no_share_can_be_is_no_limit(folder: Path, word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["routes.yml", "-f", "haproxy.cfg", f"--fail-under={word}"]) == 2
+    assert capsys.readouterr().err == f"pointsman test: --fail-under {word}: a number from 0 to 100\n"
+
+
 def test_rules_that_are_never_asked_have_no_branches_in_lcov(folder: Path) -> None:
     (folder / "routes.yml").write_text("- /d: api\n")
     assert main(["routes.yml", "-f", "haproxy.cfg", "--lcov", "lcov.info", "--listing", "."]) == 0
