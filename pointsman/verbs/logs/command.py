@@ -56,7 +56,7 @@ def main(words: Sequence[str]) -> int:
     if not line.strip():
         _complain("--log: the line is empty")
         return FAILED
-    if " " not in source.strip():
+    if " " not in source.strip() and reader.read(line) is None:  # JSON or CBOR of a log-format needs no blank
         _complain(f"--log {source}: there is no such file, and it is no log line either")
         return FAILED
     return _one(line, reader, configured, options)

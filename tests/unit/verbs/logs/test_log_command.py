@@ -189,6 +189,19 @@ def test_mistakes_in_the_configuration_do_not_hide_its_formats(
     assert "answered with status 204" in printed.out
 
 
+@pytest.mark.parametrize("line", ['{"a":"192.0.2.7","b":404}', "bf616169" + b"192.0.2.7".hex() + "6162190194ff"])
+def test_a_line_without_a_blank(line: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    encoding = "json" if line.startswith("{") else "cbor"
+    file = tmp_path / "haproxy.cfg"
+    file.write_text(
+        "defaults\n mode http\n timeout connect 1s\n timeout client 1s\n timeout server 1s\n"
+        f"frontend web\n bind :80\n log 127.0.0.1:514 local0\n log-format '%{{+{encoding}}}o%(a)ci %(b)ST'\n"
+    )
+    lines = out(capsys, "-f", str(file), "--log", line).splitlines()
+    assert "  client  192.0.2.7" in lines
+    assert "  answer  status 404" in lines
+
+
 def test_control_bytes_never_reach_the_terminal(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     evil = SLOW.replace("{curl}", "{\x1b[31m\x07\u202e\x9b}").replace("/slow", "/\x1b]0;x\x07")
     assert "\\x1b[31m\\x07\\u202e\\x9b" in out(capsys, "--log", evil)
