@@ -3,10 +3,12 @@
 A lane answers with lines of JSON: itself first, then its decisions, the oldest first. Whoever was asked merges them by
 time and shows them (`shown`): one line each, or in full, or as JSON (`pointsman why` asks for that).
 
-What clients have sent as credentials is never shown: of Authorization the scheme, of cookies their names.
+What clients have sent as credentials is never shown: of Authorization the scheme, of cookies their names, of a URI with
+a user the name.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -23,6 +25,7 @@ from pointsman.stream.ring import Kept, Ring
 Shown = Mapping[str, object]
 
 _CREDENTIALS: Final = (b"authorization", b"proxy-authorization")
+_PASSWORD: Final = re.compile(rb"^([^ ]+ [a-z][a-z0-9+.-]*://[^ /?#:@]*):[^ /?#]*@", re.IGNORECASE)
 _NAMED: Final = {
     BY_USE_SERVER: "use-server",
     BY_COOKIE: "cookie",
@@ -60,7 +63,7 @@ def _decision(view: View, ring: Ring, one: Kept, lane: int, with_heads: bool) ->
         "frontend": _text(frontend.name),
         "bind": _bind(one),
         "mode": "http" if frontend.http else "tcp",
-        "request": _text(one.request_line),
+        "request": _line(one),
         "host": _text(_host(one)),
         "backend": _text(backend.name) if backend is not None else "",
         "early": early,
@@ -183,6 +186,11 @@ def _fields(one: Kept) -> tuple[Sequence[Field], bool]:
     return (request.lines, True) if request.lines else (request.fields, not request.fields)
 
 
+def _line(one: Kept) -> str:
+    """The request line. A password in its URI is a credential, too."""
+    return _text(_PASSWORD.sub(rb"\1:***@", one.request_line, count=1))
+
+
 def _host(one: Kept) -> bytes:
     for name in (b"host", b":authority"):
         for each in _fields(one)[0]:
@@ -198,7 +206,7 @@ def _head(one: Kept) -> Shown | None:
         return None
     fields, received = _fields(one)
     return {
-        "line": _text(one.request_line),
+        "line": _line(one),
         "version": f"{request.major}.{request.minor}" if request.major < 2 else "2",
         "fields": [[_text(each.name), _masked(each)] for each in fields],
         "received": received,

@@ -335,6 +335,15 @@ def test_heads_are_kept_as_they_came_but_for_secrets() -> None:
         assert "c2VjcmV0" not in text and "hidden" not in text and "plain" not in text
 
 
+def test_a_password_in_a_uri_is_not_told() -> None:
+    with Stand(CONFIG, "a", "b") as stand:
+        one = asked(stand, "http://me:hidd:en@site.example/a@b:c@d")
+        told = [say(stand, f"show decisions{which}") for which in ("", " json", " #1.0 json")]
+    assert one["request"] == one["head"]["line"] == "GET http://me:***@site.example/a@b:c@d HTTP/1.1"
+    for text in told:
+        assert "me:***@site.example/a@b" in text and "hidd" not in text and "en@" not in text
+
+
 def test_a_ring_wraps_and_is_asked_in_many_ways() -> None:
     with Stand(CONFIG, "a", "b") as stand:
         for number in range(11):
