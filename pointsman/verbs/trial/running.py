@@ -318,7 +318,7 @@ def _folder(keep: str) -> str:
         folder = os.path.realpath(keep)
     else:
         folder = tempfile.mkdtemp(prefix="pointsman-try-")
-        if len(folder) > LONGEST_PATH:
+        if len(folder) > LONGEST_PATH or len(folder.split()) > 1:  # lists of certificates end names at blanks
             os.rmdir(folder)
             folder = tempfile.mkdtemp(prefix="pointsman-try-", dir="/tmp")
     if len(folder) > LONGEST_PATH:

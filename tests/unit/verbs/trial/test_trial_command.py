@@ -1,8 +1,13 @@
 """The words of `pointsman try` that it cannot use: status 2, before anything is started."""
 
+import os
+import tempfile
+from pathlib import Path
+
 import pytest
 
 from pointsman.verbs.trial.command import main
+from pointsman.verbs.trial.running import _folder
 
 
 @pytest.mark.parametrize(
@@ -20,3 +25,13 @@ def test_wrong_words(words: list[str], said: str, capsys: pytest.CaptureFixture[
     assert out == ""
     assert said in err
     assert err.startswith("pointsman try: ")
+
+
+def test_a_folder_whose_path_fits_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists of certificates end a name at a blank, and sockets have short names."""
+    for name in ("with blanks", "long" * 20):
+        (tmp_path / name).mkdir()
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / name))
+        folder = _folder("")
+        os.rmdir(folder)
+        assert os.path.dirname(folder) == "/tmp" and not os.listdir(tmp_path / name)
