@@ -29,6 +29,7 @@ from pointsman.admin.command import (
     find,
     unknown,
 )
+from pointsman.admin.command_line import join_words, split_commands
 from pointsman.admin.gauge import Gauge
 from pointsman.admin.view import View
 from pointsman.core.handed import FETCH, Handed, give
@@ -75,30 +76,6 @@ class _Ended(Exception):
     def __init__(self, text: str = "") -> None:
         super().__init__(text)
         self.text = text
-
-
-def split_commands(line: str) -> list[list[str]]:
-    """A line as commands and their words. A backslash takes the meaning from the character behind it."""
-    commands: list[list[str]] = []
-    words: list[str] = []
-    word: list[str] | None = None
-    rest = iter(line)
-    for char in rest:
-        if char in " \t;":
-            if word is not None:
-                words.append("".join(word))
-                word = None
-            if char == ";":
-                commands.append(words)
-                words = []
-            continue
-        word = [] if word is None else word
-        word.append(next(rest, "") if char == "\\" else char)
-    if word is not None:
-        words.append("".join(word))
-    if words or not commands or line.rstrip(" \t").endswith(";"):
-        commands.append(words)
-    return commands
 
 
 class RuntimeConnection:
@@ -260,7 +237,7 @@ class RuntimeConnection:
         """Ask all lanes. Where one has done it, that others had nothing to do is no complaint."""
         lanes = self.view.lanes
         assert lanes is not None
-        line = " ".join(words)
+        line = join_words(words)
         answers = await lanes.ask(line)
         if not answers:
             raise CommandError("No lane has answered in time.")

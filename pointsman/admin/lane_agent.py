@@ -3,6 +3,7 @@
 import traceback
 
 from pointsman.admin.command import ADMIN, Call, CommandError, find
+from pointsman.admin.command_line import split_commands
 from pointsman.admin.gauge import Gauge
 from pointsman.admin.view import View
 
@@ -25,7 +26,7 @@ class LaneAgent:
 
     def run(self, line: str) -> tuple[bool, str]:
         """Whether it is a complaint, and the text."""
-        found = find(line.split())
+        found = find(split_commands(line)[0])
         if found is None:
             return True, f"Unknown command '{line}'."
         command, words = found

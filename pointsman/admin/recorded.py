@@ -11,6 +11,7 @@ about to begin) it is kept until `carry_out` says how.
 from collections.abc import Callable
 from typing import Final
 
+from pointsman.admin.command_line import split_commands
 from pointsman.tables.changes import Change, Follower, text
 
 _NAMED: Final = 3  # words of a command that say what is changed, as in "disable frontend web"
@@ -43,7 +44,7 @@ class RecordedCommands(Follower):
 
 def _subject(line: str) -> str:
     """What a command is about: "disable frontend web" and "enable frontend web" are about the same."""
-    words = line.split()
+    words = split_commands(line)[0]
     if words[:1] in (["disable"], ["enable"], ["shutdown"]):
         return " ".join(["state", *words[1:_NAMED]])
     return " ".join(words[:-1])

@@ -94,6 +94,8 @@ def _options(words: Sequence[str]) -> argparse.Namespace:
 
 def _which(name: str) -> str:
     """As the stats socket reads it."""
+    if not name or "\n" in name or "\r" in name:  # each line would be a command of its own
+        raise WhyError("No such decision: an id is one line.")
     if name == "last":
         return "last"
     return "".join(f"\\{char}" if char in " \t;\\" else char for char in name)

@@ -89,6 +89,13 @@ def test_two_lanes(tmp_path: Path) -> None:
         assert [one["unique_id"] for one in denied["decisions"]] == ["a-1"] and len(denied["lanes"]) == 1
         assert denied["decisions"][0]["ended_by"]["text"] == "http-request deny if { path /denied }"
 
+        # Blanks and semicolons come to the lanes as they were said.
+        with socket.create_connection(("127.0.0.1", port), 5) as client:
+            client.sendall(b"GET /denied HTTP/1.1\r\nhost: h\r\nx-id: a; b\r\nconnection: close\r\n\r\n")
+            while client.recv(1000):
+                pass
+        assert [one["unique_id"] for one in kept(program, r"a\;\ b")["decisions"]] == ["a; b"]
+
         # A lane that is replaced has lost its decisions, and goes on keeping others.
         replace_lane(program)
         ask_both(program)

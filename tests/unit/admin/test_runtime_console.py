@@ -7,13 +7,16 @@ from admin_stand import stand
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pointsman.admin.console import RuntimeConnection, SocketConnection, split_commands
+from pointsman.admin.command_line import join_words, split_commands
+from pointsman.admin.console import RuntimeConnection, SocketConnection
 
 
 def test_commands_and_words() -> None:
     assert split_commands("show info") == [["show", "info"]]
     assert split_commands("  show \t info ; show stat;") == [["show", "info"], ["show", "stat"], []]
     assert split_commands(r"echo a\;b\ c \\") == [["echo", "a;b c", "\\"]]
+    words = ["show", "decisions", "a;b c\\d\te"]
+    assert split_commands(join_words(words)) == [words]
     assert split_commands("") == [[]]
     assert split_commands(";x") == [[], ["x"]]
 

@@ -228,6 +228,12 @@ def test_a_file_with_faults_still_names_the_socket(run: Run, tmp_path: Path) -> 
     assert status == 0 and out.startswith("GET /api/x for h: 200") and "which has faults" in out
 
 
+@pytest.mark.parametrize("which", ["", "x\nshutdown frontend web", "x\r"])
+def test_an_id_is_no_command(which: str, run: Run, tmp_path: Path) -> None:
+    status, out, error = run(which, "--socket", str(tmp_path / "sock"))
+    assert (status, out, error) == (1, "", "No such decision: an id is one line.\n")
+
+
 @pytest.mark.parametrize("words", [[], ["last", "more"], ["--socket"]])
 def test_wrong_usage(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
