@@ -28,7 +28,8 @@ frontend www
     acl one hdr(host) -i www.example.com
     acl two hdr(host) -i www.example.com:8080
     acl three hdr(host) -i -m end .example.com
-    http-request deny unless one or two or three
+    acl four hdr(host) -i shop.example.com shop.example.com:443
+    http-request deny unless one or two or three or four
 """
 
 
@@ -44,7 +45,10 @@ def host_pattern(subject: Subject) -> Iterator[Found]:
         sni = is_sni(acl)
         if not sni and not is_host(acl) or acl.method not in ("str", "beg", "end", "dom"):
             continue
+        written = {pattern.key for pattern in acl.lists.written}
         for pattern in acl.lists.written:
+            if not sni and pattern.key.rpartition(":")[0] in written:
+                continue  # some clients do send the port, and the name alone is listed beside it
             wrong = _wrong(pattern, acl, section, sni)
             if wrong:
                 yield Found(pattern.at, *wrong)
