@@ -6,6 +6,7 @@ Each function has a few cells in each process's row of the arena, so that what l
 never returns is killed as any lane that does not turn (master/stuck.py), which says where it stood.
 """
 
+import os
 import signal
 import sys
 import threading
@@ -46,6 +47,7 @@ class Calls:
         self.table: Table | None = None
         self.functions: Sequence[Declared] = ()
         self.limit = 0  # ms; 0: nothing is slow
+        self.process = 0  # the one that serves
         self.watches = False  # alarms are ours: in the main thread of a process that serves
         self.depth = 0  # functions may ask samples that are functions
         self.running: Declared | None = None  # the outermost one
@@ -62,6 +64,7 @@ class Calls:
 
     def watch(self) -> None:
         """This process serves from now on, in this thread."""
+        self.process = os.getpid()
         if self.limit and self.functions and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGALRM, self._ring)
             self.watches = True
@@ -91,6 +94,8 @@ class Calls:
 
     def count(self, function: Declared, took: int, failed: bool, slow: bool = False, calls: int = 1) -> None:
         """`took`: microseconds."""
+        if self.process and os.getpid() != self.process:
+            os._exit(1 if failed else 0)  # the function has forked, and its child must not serve what is its parent's
         table = self.table
         if table is None:
             return

@@ -16,7 +16,7 @@ from support.service import Service
 
 PATIENCE = 15.0
 RULES = """
-import asyncio, os, time
+import asyncio, os, sys, time
 import pointsman
 from pointsman import Transaction
 
@@ -96,6 +96,10 @@ def page(txn: Transaction) -> pointsman.Reply:
     "A page."
     if txn.request.parameters.get("deny"):
         txn.deny(403)
+    if txn.request.parameters.get("fork") and not (child := os.fork()):
+        sys.exit()
+    if txn.request.parameters.get("fork"):
+        os.waitpid(child, 0)  # it has ended, or this lane does not turn any more
     if txn.request.parameters.get("raise"):
         raise ValueError("no page")
     return pointsman.Reply(f"{txn.request.path}\\n", 203, {"x-own": "1", "content-length": "7"})
@@ -339,7 +343,7 @@ def test_services(program: Running) -> None:
     status, head, content = ask(program, "/page?a=b")
     assert (status, content) == (203, "/page\n") and "\r\nx-own: 1" in head and "\r\nx-passed: yes" in head
     assert "\r\ncontent-length: 6" in head and head.count("content-length") == 1
-    assert [ask(program, f"/page?{how}=1")[0] for how in ("deny", "raise")] == [403, 500]
+    assert [ask(program, f"/page?{how}=1")[0] for how in ("deny", "raise", "fork")] == [403, 500, 203]
     until(lambda: program.said("python.page failed, the client gets 500: ValueError: no page (rules.py:"))
     assert ask(program, "/data")[2] == '{"ticks": true, "none": null}'
     behind = f"http://127.0.0.1:{program.ports['be']}/"
