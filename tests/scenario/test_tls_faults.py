@@ -140,12 +140,13 @@ class House:
         """The next line, without the name of its frontend, a client and a date."""
         return self.logged_of(kind)[1]
 
-    def logged_of(self, kind: Kind) -> tuple[int, str]:
-        """The same, behind the port of that client, where the line says it."""
+    def logged_of(self, kind: Kind) -> tuple[str, str]:
+        """The same, behind its frontend and the port of that client, as in "web 40123", where the line says it."""
         line = self.lines[kind.name].recv(65536).decode().rstrip()
-        line = re.sub(r"^(\S+ \[[^]]*\] )?(web|tcp)(~|/1:) ", "", line)
-        line, _, port = line.partition(" by ")
-        return int(port or 0), line
+        found = re.match(r"(?:\S+ \[[^]]*\] )?(web|tcp)(?:~|/1:) (.*)", line)
+        assert found is not None, line
+        said, _, port = found[2].partition(" by ")
+        return f"{found[1]} {port}", said
 
 
 @pytest.fixture(scope="module")
@@ -269,7 +270,7 @@ def play(port: int, version: str, before: str, deed: str) -> tuple[int, str]:
 
 
 class Faults:
-    """All of them, several at a time: most of it is waiting. Their lines are told apart by their clients' ports."""
+    """All of them, several at a time: most of it is waiting. Lines are told apart by frontends and clients' ports."""
 
     def __init__(self, house: House) -> None:
         self.house = house
@@ -288,7 +289,10 @@ class Faults:
         with ThreadPoolExecutor(6) as pool:
             ends = list(pool.map(lambda case: play(ports[case[2]], version, case[0], case[1]), cases))
         lines = dict(self.house.logged_of(kind) for _ in cases)
-        return {case: (seen, lines.get(port, "no line")) for case, (port, seen) in zip(cases, ends, strict=True)}
+        return {
+            case: (seen, lines.get(f"{case[2]} {port}", "no line"))
+            for case, (port, seen) in zip(cases, ends, strict=True)
+        }
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,15 @@ from pointsman.core.diagnostics import Position
 from pointsman.core.tcp_info import Measured
 from pointsman.proto.message import Request, Response
 from pointsman.proto.weight import Buffer
-from pointsman.sample.context import Context, ListenerFacts, ProxyFacts, ServerFacts, Session, StreamsFacts
+from pointsman.sample.context import (
+    Context,
+    DecidedBy,
+    ListenerFacts,
+    ProxyFacts,
+    ServerFacts,
+    Session,
+    StreamsFacts,
+)
 from pointsman.sample.hints import Hints
 from pointsman.sample.limits import Limits
 from pointsman.sample.need import TIME, Need
@@ -34,6 +42,7 @@ _NEW: Final[dict[str, Callable[[], object]]] = {  # what has no other value by i
     "parent": lambda: Context(ProxyFacts("another", 9, True), Session(ListenerFacts("another", 9))),
     "buffer": lambda: Buffer(8000, 500),
     "counted": Counted,
+    "decided_by": DecidedBy,
     "need": lambda: Need(TIME),
     "hints": Hints,
     "last_rule": lambda: Position("another.cfg", 9),
