@@ -7,7 +7,8 @@ from typing import Final
 
 import pointsman.keywords  # noqa: F401  # fills the registries
 from fuzz.configuration import no_names
-from pointsman.admin.console import RuntimeConnection, split_commands
+from pointsman.admin.command_line import split_commands
+from pointsman.admin.console import RuntimeConnection
 from pointsman.assemble import assemble
 from pointsman.assemble.admin import Administration
 from pointsman.config.load import load_text

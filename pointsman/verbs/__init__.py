@@ -18,9 +18,9 @@ from typing import Final, cast
 VERBS: Final[dict[str, tuple[str, str]]] = {  # name: its module, and what the page of help says of it
     "explain": ("pointsman.verbs.explain.command", "why a request would go where it goes; what a log line says"),
     "lint": ("pointsman.verbs.lint.command", "find what is wrong or suspicious in a configuration"),
+    "test": ("pointsman.verbs.routes.command", "play cases, requests and what is to become of them, against a file"),
     "try": ("pointsman.verbs.trial.command", "bring up a file on a laptop: other ports, certificates, echo servers"),
     "why": ("pointsman.verbs.why", "say why the running program sent a request where it went"),
-    "test": ("pointsman.verbs.routes.command", "play cases, requests and what is to become of them, against a file"),
 }
 
 
