@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from pointsman.config.global_section import StatsSocket
+from pointsman.config.keyword import is_number
 from pointsman.core.address import AddressSpec
 from pointsman.verbs.explain.as_json import explanation_json
 from pointsman.verbs.explain.engine import AskedError, Engine
@@ -172,7 +173,7 @@ def _ask(sockets: Sequence[tuple[str, AddressSpec | str]], line: str) -> str:
 def _connection(place: AddressSpec | str) -> socket.socket:
     if isinstance(place, str):
         host, _, port = place.rpartition(":")
-        if "/" not in place and port.isdigit():
+        if "/" not in place and is_number(port):
             return _timed(socket.create_connection((host.strip("[]") or "127.0.0.1", int(port)), PATIENCE))
         kind, path = "unix", place
     elif place.kind == "inet":

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+from pointsman.config.keyword import is_number
 from pointsman.verbs.explain.model import Answered, Asked, Explanation
 
 if TYPE_CHECKING:
@@ -204,7 +205,7 @@ def _content(name: str, option: str) -> bytes:
 
 def _destination(text: str) -> str:
     """ ":443", as bind lines have it, is a port."""
-    return text[1:] if text[1:].isdigit() and text.startswith(":") else text
+    return text[1:] if is_number(text[1:]) and text.startswith(":") else text
 
 
 def _certificate(name: str) -> str:

@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pointsman.assemble.live import Live
 from pointsman.config.bind import Bind
+from pointsman.config.keyword import is_number
 from pointsman.core.address import UNIX_ADDRESS, AddressSpec, NetAddress, net_address
 from pointsman.listener.listener import Listener
 from pointsman.stream.acceptor import BindState
@@ -102,7 +103,7 @@ def address(text: str, port: int) -> NetAddress:
             number = str(port)
     elif not colon or _is_ip(text):
         host, number = text, str(port)
-    if not _is_ip(host) or not number.isdigit() or int(number) > 65_535:
+    if not _is_ip(host) or not is_number(number) or int(number) > 65_535:
         raise AskedError(f"'{text}' is no address: give an IP address, with or without a port")
     return net_address(host, int(number))
 
@@ -162,7 +163,7 @@ def _door(live: Live, doors: Sequence[Door], asked: Asked, url: SplitResult) -> 
 def _by_destination(doors: Sequence[Door], asked: Asked) -> Door:
     """The one whose address it is; one that stands for any address counts less than one that names it."""
     text = asked.destination
-    if text.isdigit():
+    if is_number(text):
         text = f"0.0.0.0:{text}"
     wanted = address(text, 0)
     fits = [one for one in doors if one.spec.kind == "inet" and (not wanted.port or one.spec.port == wanted.port)]
@@ -202,7 +203,7 @@ def _destination(asked: Asked, url: SplitResult, door: Door | None, source: NetA
     if spec is not None and spec.kind != "inet":
         return UNIX_ADDRESS
     port = spec.port if spec is not None and spec.port else url.port or PORTS.get(url.scheme, 80)
-    if asked.destination and not asked.destination.isdigit():
+    if asked.destination and not is_number(asked.destination):
         given = address(asked.destination, port or 0)
         return given if given.port else net_address(given.text.decode(), port or 0)
     host = spec.host if spec is not None and _is_ip(spec.host) and spec.host not in ("0.0.0.0", "::") else ""

@@ -20,6 +20,7 @@ from dataclasses import asdict
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
+from pointsman.config.keyword import is_number
 from pointsman.verbs.trial.echo import Got, read_request
 from pointsman.verbs.trial.faults import FaultError, parse_fault
 from pointsman.verbs.trial.page_text import HTML, SCRIPT, STYLE
@@ -87,7 +88,7 @@ class Page:
             return 200, "text/css", STYLE
         if path.path == "/state":
             since = parse_qs(path.query).get("since", ["0"])[0]
-            return 200, "application/json", json.dumps(await self._state(int(since) if since.isdigit() else 0))
+            return 200, "application/json", json.dumps(await self._state(int(since) if is_number(since) else 0))
         return 404, "text/plain", "there is /, and /state\n"
 
     def _fault(self, got: Got) -> Reply:

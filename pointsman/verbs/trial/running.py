@@ -22,6 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from pointsman.config.keyword import is_number
 from pointsman.verbs.trial.authority import Authority, CertificateError
 from pointsman.verbs.trial.checked import Checked
 from pointsman.verbs.trial.echo import Echo
@@ -238,7 +239,7 @@ class Running:
         host, port = one.host, self.order.echo
         if one.kind != "echo":
             host, _, text = one.host.rpartition(":")
-            port = int(text) if text.isdigit() else 0
+            port = int(text) if is_number(text) else 0
         if refused:
             port = self._closed.getsockname()[1]
             host = "127.0.0.1"

@@ -9,6 +9,7 @@ from collections import deque
 from dataclasses import asdict, dataclass
 from typing import Final
 
+from pointsman.config.keyword import is_number
 from pointsman.verbs.trial.running import Running
 
 MOST: Final = 500  # requests and lines that are remembered
@@ -65,7 +66,7 @@ class Seen:
             return  # a handshake that failed: the logger has words of its own for it
         at, client, place, frontend, backend, server, status, size, letters, ms, method, uri, version = fields[:FIELDS]
         self.number += 1
-        seconds = float(at) if at.replace(".", "").isdigit() else time.time()
+        seconds = float(at) if is_number(at.replace(".", "", 1)) else time.time()
         shown = time.strftime("%H:%M:%S", time.localtime(seconds)) + f"{seconds % 1:.3f}"[1:]
         request = f"{method} {uri} {version}".strip()
         one = Exchange(self.number, shown, client, place, frontend, backend, server, status, size, letters, ms, request)

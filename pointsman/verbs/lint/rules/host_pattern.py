@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from pointsman.config.bind import Bind
+from pointsman.config.keyword import is_number
 from pointsman.config.setting import In, Section
 from pointsman.sample.acl import Acl
 from pointsman.sample.pattern import Pattern
@@ -67,7 +68,7 @@ def _wrong(pattern: Pattern, acl: Acl, section: Section, sni: bool) -> tuple[str
     if "*" in text:
         return f"'*' stands for nothing else here: '{text}' never matches", "leave it out, or use '-m reg'"
     name, colon, port = text.rpartition(":")
-    if not colon or not port.isdigit() or "]" in port or acl.method == "beg" or ":" in name and not name.endswith("]"):
+    if not colon or not is_number(port) or "]" in port or acl.method == "beg" or ":" in name and not name.endswith("]"):
         return None
     if sni:
         return f"{what} has no port: '{text}' never matches", f"write '{name}'"

@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Iterator
 
+from pointsman.config.keyword import is_number
 from pointsman.sample.pattern import Pattern
 from pointsman.verbs.lint.rule import Found, Level, replace_with, rule
 from pointsman.verbs.lint.subject import Subject
@@ -43,7 +44,7 @@ def network_bits(subject: Subject) -> Iterator[Found]:
 def _network(pattern: Pattern) -> str:
     """The network without bits behind its mask; "" where the pattern has none."""
     address, slash, mask = pattern.key.partition("/")
-    if not slash or not mask.isdigit():
+    if not slash or not is_number(mask):
         return ""
     try:
         host = ipaddress.ip_address(address)

@@ -315,3 +315,11 @@ def test_the_answer_to_connect_has_no_length(tmp_path: Path) -> None:
     found = made(tmp_path, SHOP).explain(Asked(method="CONNECT", url="a.test:443", destination="192.0.2.1:80"))
     assert found.status == 200
     assert not any(line.lower().startswith("content-length") for line in found.response)
+
+
+@pytest.mark.parametrize("words", ["192.0.2.7:²", "192.0.2.7:" + "9" * 5_000, ":²", "²"])
+def test_ports_are_numbers(shop: Engine, words: str) -> None:
+    with pytest.raises(AskedError):
+        shop.explain(Asked(source=words))
+    with pytest.raises(AskedError):
+        shop.explain(Asked(destination=words))
