@@ -391,11 +391,15 @@ def test_a_slow_function_is_reported_where_it_stands(program: Running) -> None:
 
 def test_what_was_counted(program: Running) -> None:
     """Of all processes."""
+    for _ in range(20):
+        assert ask(program, "/")[0] == 200
+    assert ask(program, "/hold/200")[0] == ask(program, "/soon")[0] == 200
     answer = query(program.folder / "s", "show python")
     rows = {line.split()[0]: line.split()[1:] for line in answer.splitlines()[1:] if line}
-    assert rows["python.check"][0] == "async-action" and int(rows["python.check"][1]) > 40
-    assert rows["python.role"][2] == "0" and int(rows["python.size"][2]) > 40  # "bad" is one of three
-    assert rows["python.hold"][1:4] == ["1", "0", "1"] and float(rows["python.hold"][5]) >= 200
+    assert rows["python.check"][0] == "async-action" and int(rows["python.check"][1]) >= 20
+    assert rows["python.role"][2] == "0" and int(rows["python.size"][2]) >= 20  # "bad" is one of three
+    calls, errors, slow, _, longest = rows["python.hold"][1:6]
+    assert int(calls) == int(slow) >= 1 and errors == "0" and float(longest) >= 200
     assert rows["python.soon"][2] != "0" and rows["python.tick"][0] == "async-task"
     assert query(program.folder / "s", "show python page").splitlines()[2] == "  A page."
     assert query(program.folder / "s", "show python nobody").strip() == "No such function: python.nobody"
@@ -440,6 +444,7 @@ def test_one_process_does_the_same(tmp_path: Path) -> None:
 
 GENERATION = """
 import asyncio
+import os
 import pointsman
 
 @pointsman.fetch
@@ -449,6 +454,7 @@ def which() -> str:
 @pointsman.task
 async def lasting() -> None:
     try:
+        print("{text} has begun", os.getpid(), file=open("{file}", "a"), flush=True)
         await asyncio.sleep(60)
     finally:
         print("{text} has ended", file=open("{file}", "a"), flush=True)
@@ -470,9 +476,14 @@ def test_a_reload_reads_files_anew(tmp_path: Path) -> None:
     service.begin("")
     try:
         assert service.ask() == "first"
+        said = tmp_path / "ended"
+        until(lambda: said.exists() and "first has begun" in said.read_text(), 20)
         write("second")
         service.reload("")
         assert service.comes_to("second")
-        until(lambda: (tmp_path / "ended").exists() and (tmp_path / "ended").read_text() == "first has ended\n")
+        old = said.read_text().partition("first has begun ")[2].split()[0]
+        # Its process may be gone before it has its turn.
+        until(lambda: "first has ended" in said.read_text() or not Path(f"/proc/{old}").exists(), 20)
+        assert "second has ended" not in said.read_text()
     finally:
         service.end(signal.SIGTERM)

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 from support.certificates import authority
+from support.ports import free_port
 from support.programs import HAPROXY, Kind, Program, peer_version
 from support.record_client import RecordClient
 
@@ -259,12 +260,12 @@ def ended(client: RecordClient) -> str:
 
 def play(port: int, version: str, before: str, deed: str) -> tuple[int, str]:
     """The client's own port, and what it gets; nothing is asked of one that resets its connection."""
-    with RecordClient(port, VERSIONS[version], HOST) as client:
+    own = free_port()  # the kernel would give one twice
+    with RecordClient(port, VERSIONS[version], HOST, own) as client:
         client.shake()
         if BEFORE[before]:
             client.say(BEFORE[before])
         time.sleep(0.1)
-        own = client.sock.getsockname()[1]
         DEEDS[deed](client)
         return own, ended(client) if deed != "reset" else ""
 

@@ -12,13 +12,14 @@ from support.certificates import authority
 class RecordClient:
     """`end` of what it receives: "close_notify", "cut" without it, "reset", or the name of an alert."""
 
-    def __init__(self, port: int, version: ssl.TLSVersion, host: str) -> None:
+    def __init__(self, port: int, version: ssl.TLSVersion, host: str, own: int = 0) -> None:
+        """`own`: the client's port; 0: any."""
         context = ssl.create_default_context(cadata=authority().ca.decode())
         context.minimum_version = context.maximum_version = version
         context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # an end without close_notify is to be seen
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(self.incoming, self.outgoing, server_hostname=host)
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout=8)
+        self.sock = socket.create_connection(("127.0.0.1", port), 8, ("127.0.0.1", own) if own else None)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def __enter__(self) -> RecordClient:

@@ -1,8 +1,8 @@
 """Which lines of a list never run, because an earlier one has ended the list for all that they are for.
 
 A list is gone through once. Lines that end it are entered under what they ask, so that a line is only compared with
-those that ask the same expression, and of many equal tests of one expression (a table of hosts) with those that name
-the same value: files with thousands of routes stay cheap.
+those that ask the same expression, and of many tests of one expression (a table of hosts, or of paths) with those that
+name the same value or a prefix of it: files with thousands of routes stay cheap.
 """
 
 from collections import defaultdict
@@ -16,6 +16,7 @@ from pointsman.sample.condition import Condition
 from pointsman.verbs.lint.logic import MOST_PATTERNS, Formula, Literal, formula, implies, key_of
 
 MOST_CANDIDATES: Final = 200  # earlier lines that one is compared with
+LONGEST: Final = 256  # characters of a prefix that is looked up
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,24 +60,33 @@ class _Enders:
             for acl in literal.acls:
                 found.update(self.by_anchor.get(("*", key_of(acl)), ())[-MOST_CANDIDATES:])
             for anchor in _anchors(literal):
-                if anchor[0] == "=":
+                if anchor[0] == "*":
+                    continue
+                kind, key, text = anchor
+                if kind == "=":
                     found.update(self.by_anchor.get(anchor, ())[-MOST_CANDIDATES:])
+                for length in range(1, min(len(text), LONGEST) + 1):
+                    wider = self.by_anchor.get(("^", key, text[:length]))
+                    if wider is not None:
+                        found.update(wider[-MOST_CANDIDATES:])
         return sorted(found)[:MOST_CANDIDATES]
 
 
 def _anchors(literal: Literal) -> list[Anchor]:
+    """By expression ("*"), or by value: "=" what is equal to it, "^" what begins with it."""
     anchors: list[Anchor] = []
     for acl in literal.acls:
         key = key_of(acl)
         if literal.negated or not _listed(acl):
             anchors.append(("*", key))
         else:
-            anchors += [("=", key, pattern.key.lower()) for pattern in acl.lists.written]
+            kind = "=" if acl.method == "str" else "^"
+            anchors += [(kind, key, pattern.key.lower()) for pattern in acl.lists.written]
     return anchors
 
 
 def _listed(acl: Acl) -> bool:
-    return acl.method == "str" and not acl.lists.names and 0 < len(acl.lists.written) <= MOST_PATTERNS
+    return acl.method in ("str", "beg") and not acl.lists.names and 0 < len(acl.lists.written) <= MOST_PATTERNS
 
 
 def shadowed(entries: Sequence[Entry]) -> Iterator[tuple[Entry, Entry]]:

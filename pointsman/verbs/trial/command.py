@@ -67,9 +67,16 @@ def main(words: Sequence[str]) -> int:
         return 0
 
 
+def _tell(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+    """What nobody has waited for. A connection that broke when its user had left it is nothing to tell."""
+    if not isinstance(context.get("exception"), OSError):
+        loop.default_exception_handler(context)
+
+
 async def _run(asked: argparse.Namespace, faults: list[FaultRule]) -> int:
     """From the start to the end of a run. Returns the exit status."""
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_tell)
     stop: asyncio.Future[int] = loop.create_future()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, partial(_stop, stop))
