@@ -4,7 +4,6 @@ the servers are, where logs go. They are frozen, so that each gets a successor; 
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from functools import partial
 from typing import Final
 
@@ -158,13 +157,10 @@ class Amender:
             name=setting.name,
             wanted=shown(setting.address),
             http=False,
-            tls=parameters.tls.ssl,
-            proto=parameters.proto,
-            send_proxy=bool(parameters.send_proxy),
         )
         number = len(self.servers)
         self.servers.append(one)
-        if self._is_real(one):
+        if any(one.matches(pattern) for pattern in self.order.real):
             one.kind, one.host = "real", shown(setting.address)
             return replace(
                 setting, parameters=replace(parameters, resolvers="")
@@ -178,7 +174,7 @@ class Amender:
         tls = parameters.tls
         if tls.ssl or tls.check:
             self._secure_servers = True
-            verify = "none" if spec is not None and one.kind == "chain" else tls.verify or "required"
+            verify = "none" if one.kind == "chain" else tls.verify or "required"
             authority = os.path.join(self.order.folder, "ca.pem")
             tls = replace(tls, ca_file=authority, crl_file=None, verify=verify)
         return replace(
@@ -189,10 +185,10 @@ class Amender:
                 tls=tls,
                 check_port=self.order.checks if one.kind == "echo" and parameters.check else 0,
                 check_address="",
-                check_send_proxy=one.kind == "chain" and (parameters.check_send_proxy or one.send_proxy),
+                check_send_proxy=one.kind == "chain" and bool(parameters.check_send_proxy or parameters.send_proxy),
                 interval=max(parameters.interval, self._interval),
                 agent_port=self.order.agents,
-                agent_address=one.host if one.kind == "echo" else echo_host(number),
+                agent_address=echo_host(number),
                 source=None,
                 socks4=None,
                 check_via_socks4=False,
@@ -202,12 +198,6 @@ class Amender:
                 resolvers="",
                 init_addr=(),
             ),
-        )
-
-    def _is_real(self, one: Standing) -> bool:
-        return any(
-            fnmatchcase(one.title, pattern) or fnmatchcase(one.name, pattern) or fnmatchcase(one.backend, pattern)
-            for pattern in self.order.real
         )
 
     def _own_place(self, spec: AddressSpec) -> AddressSpec | None:

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Final
 
 from pointsman.verbs.trial.faults import FORMS, FaultError, FaultRule, parse_fault
-from pointsman.verbs.trial.order import Listening, Order
+from pointsman.verbs.trial.order import Listening, Order, some
 from pointsman.verbs.trial.running import RunError, Running
 from pointsman.verbs.trial.seen import Seen
 
@@ -184,9 +184,9 @@ def describe(running: Running, page: str, brief: bool) -> list[str]:
     others = [f"{one.title} ({one.kind})" for one in plan.servers if one.kind != "echo"]
     names = [one.title for one in echoes]
     if names:
-        lines.append(f"echo servers: {_some(names)}")
+        lines.append(f"echo servers: {some(names, SHOWN)}")
     if others:
-        lines.append(f"other servers: {_some(others)}")
+        lines.append(f"other servers: {some(others, SHOWN)}")
     lines += plan.notices
     if plan.warnings:
         lines.append(f"{_counted(plan.warnings, 'warning')} of the configuration: -V shows them")
@@ -240,8 +240,3 @@ def _hints(running: Running) -> list[str]:
 
 def _counted(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def _some(texts: list[str]) -> str:
-    shown = ", ".join(texts[:SHOWN])
-    return shown if len(texts) <= SHOWN else f"{shown} and {len(texts) - SHOWN} more"

@@ -20,6 +20,7 @@ from typing import Final
 from pointsman.core.address import NetAddress
 from pointsman.proto import proxy
 from pointsman.proto.errors import ProtocolError
+from pointsman.proto.websocket import accept_of
 from pointsman.verbs.trial.echo_h2 import EchoH2
 from pointsman.verbs.trial.faults import Faults
 from pointsman.verbs.trial.loopback import cut, peek, reset
@@ -32,7 +33,6 @@ METHODS: Final = (b"GET ", b"HEAD", b"POST", b"PUT ", b"DELE", b"OPTI", b"PATC",
 HELLO: Final = b"\x16\x03"  # a record of TLS with a handshake
 V1: Final = b"PROXY "
 PAUSE: Final = 0.01  # s between two looks at a beginning that is too short
-GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 1.3
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -95,7 +95,7 @@ def _listed(said: dict[str, str]) -> str:
 
 
 class Echo:
-    """`count` is called for each request that a server gets."""
+    """All echo servers, told apart by the addresses that clients ask for."""
 
     def __init__(self, servers: list[Standing], faults: Faults, context: "Callable[[], ssl.SSLContext]") -> None:
         self.by_host = {one.host: one for one in servers if one.kind == "echo"}
@@ -296,11 +296,8 @@ def _keep(got: Got, piece: bytes) -> None:
 
 async def _switch(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, got: Got) -> None:
     """Another protocol, as asked: then each byte comes back. A WebSocket's frames come back without their masks."""
-    import base64  # noqa: PLC0415
-    import hashlib  # noqa: PLC0415
-
     key = got.header("sec-websocket-key").encode()
-    proof = base64.b64encode(hashlib.sha1(key + GUID).digest()).decode()  # RFC 6455 4.2.2
+    proof = accept_of(key).decode()
     head = f"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: {got.header('upgrade')}\r\n"
     writer.write((head + (f"Sec-WebSocket-Accept: {proof}\r\n\r\n" if key else "\r\n")).encode())
     if not key:

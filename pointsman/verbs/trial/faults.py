@@ -15,7 +15,6 @@ import random
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Final
 
 from pointsman.core.registry import nearest
@@ -50,7 +49,7 @@ class FaultRule:
     fault: Fault
 
     def means(self, one: Standing) -> bool:
-        return any(fnmatchcase(name, self.pattern) for name in (one.title, one.name, one.backend))
+        return one.matches(self.pattern)
 
 
 def parse_fault(text: str) -> FaultRule:
@@ -99,7 +98,7 @@ class Faults:
 
     def add(self, rule: FaultRule) -> None:
         """From now on. Raises FaultError where it means no server."""
-        meant = [one for one in self.servers if rule.means(one)]
+        meant = self._meant(rule)
         if not meant:
             names = sorted({one.title for one in self.servers} | {one.backend for one in self.servers})
             near = nearest(rule.pattern, names)

@@ -77,8 +77,8 @@ class Lines:
             "server-template": self._server,
             "default-server": self._server,
             "log": self._log,
-            "mailer": self._mailer,
-            "nameserver": self._name_server,
+            "mailer": self._mute,
+            "nameserver": self._mute,
             "stats": self._stats,
             "stick-table": self._stick_table,
             "load": self._load,
@@ -145,10 +145,8 @@ class Lines:
             return words
         return [words[0], _word(words[1], os.path.join(self.order.folder, LOG)), *words[2:]]
 
-    def _mailer(self, words: Sequence[Word], section: Section, configuration: Configuration) -> Sequence[Word]:
-        return [*words[:2], *[_word(word, f"{HERE}:{self.order.checks}") for word in words[2:3]], *words[3:]]
-
-    def _name_server(self, words: Sequence[Word], section: Section, configuration: Configuration) -> Sequence[Word]:
+    def _mute(self, words: Sequence[Word], section: Section, configuration: Configuration) -> Sequence[Word]:
+        """A server of mails or names: what is sent to it stays in the run."""
         return [*words[:2], *[_word(word, f"{HERE}:{self.order.checks}") for word in words[2:3]], *words[3:]]
 
     def _stats(self, words: Sequence[Word], section: Section, configuration: Configuration) -> Sequence[Word] | None:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatchcase
 from typing import Final
 
 LOG: Final = "log"  # names of sockets in the run's folder: the file's own log lines,
@@ -66,15 +67,16 @@ class Standing:
     http: bool
     host: str = ""  # of its stand-in: an address in 127/8
     kind: str = "echo"  # echo; chain: a frontend of the same file; real
-    tls: bool = False
-    proto: str = ""
-    send_proxy: bool = False
     check: str = ""  # who answers its checks: "": nobody asks; http, tcp, or a protocol's name
     script: list[list[list[str]]] = field(default_factory=list)  # what they want to hear: see answers.py
 
     @property
     def title(self) -> str:
         return f"{self.backend}/{self.name}"
+
+    def matches(self, pattern: str) -> bool:
+        """A pattern for backend/server, or for the name of either."""
+        return any(fnmatchcase(name, pattern) for name in (self.title, self.name, self.backend))
 
 
 @dataclass(slots=True)
@@ -90,6 +92,12 @@ class Plan:
 
     def dump(self) -> str:
         return json.dumps(asdict(self))
+
+
+def some(texts: list[str], most: int) -> str:
+    """As many of them, and how many more there are."""
+    shown = ", ".join(texts[:most])
+    return shown if len(texts) <= most else f"{shown} and {len(texts) - most} more"
 
 
 def read_order(text: str) -> Order:

@@ -35,7 +35,7 @@ from pointsman.verbs.trial.answers import PROTOCOLS, Unanswerable, protocol_of, 
 from pointsman.verbs.trial.authority import Authority, CertificateError
 from pointsman.verbs.trial.lines import Lines
 from pointsman.verbs.trial.material import Material
-from pointsman.verbs.trial.order import LOG, READY, RUNTIME, SEEN, Order, Plan, Standing, read_order
+from pointsman.verbs.trial.order import LOG, READY, RUNTIME, SEEN, Order, Plan, Standing, read_order, some
 from pointsman.verbs.trial.stand_ins import StandIns
 from pointsman.verbs.trial.told import BothLoggers, outlet, telling
 from pointsman.worker.console import Console
@@ -228,7 +228,7 @@ class _Trial:
 
     def _notices(self) -> list[str]:
         notices = [f"{at}: QUIC is not spoken here: nothing listens there" for at in self.lines.quic]
-        notices += [f"checks turned off, as {why}: {_some(names)}" for why, names in self.unchecked.items()]
+        notices += [f"checks turned off, as {why}: {some(names, 3)}" for why, names in self.unchecked.items()]
         if self.variables.made:
             made = ", ".join(f"{name}={value}" for name, value in self.variables.made.items())
             notices.append(f"variables that are not set: {made}")
@@ -241,15 +241,10 @@ class _Trial:
             notices.append(
                 f"rules ask at which port clients came in, and see those of this run: {self.lines.asks_port}"
             )
-        notices += [f"missing {kind} made: {_some(paths)}" for kind, paths in kinds.items()]
+        notices += [f"missing {kind} made: {some(paths, 3)}" for kind, paths in kinds.items()]
         if self.lines.left_out:
             notices.append(f"left out: {', '.join(self.lines.left_out)}")
         return notices
-
-
-def _some(texts: list[str]) -> str:
-    shown = ", ".join(texts[:3])
-    return shown if len(texts) <= 3 else f"{shown} and {len(texts) - 3} more"
 
 
 if __name__ == "__main__":

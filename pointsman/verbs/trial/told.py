@@ -19,7 +19,6 @@ from pointsman.sample.types import Where
 HTTP: Final = "%Ts.%ms\t%ci:%cp\t%fi:%fp\t%f\t%b\t%s\t%ST\t%B\t%tsc\t%Ta\t%HM\t%HU\t%HV"
 TCP: Final = "%Ts.%ms\t%ci:%cp\t%fi:%fp\t%f\t%b\t%s\t-\t%B\t%ts\t%Tt\t\t\t"
 LENGTH: Final = 8_192
-FIELDS: Final = ("time", "client", "place", "frontend", "backend", "server", "status", "bytes", "letters", "ms")
 
 
 class BothLoggers(Logger):
