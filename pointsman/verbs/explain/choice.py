@@ -34,10 +34,10 @@ def server_places(section: Section) -> Mapping[str, Position]:
     return {line.name: line.at for line in section.all(ServerLine)}
 
 
-def balance_of(section: Section) -> tuple[str, Position]:
-    """ "balance roundrobin", and its line; NOWHERE: random, the default."""
+def balance_of(section: Section) -> str:
+    """ "balance roundrobin"; random is the default."""
     found = section.one(Balance)
-    return (f"balance {found.text}", found.at) if found is not None else ("balance random", NOWHERE)
+    return f"balance {found.text}" if found is not None else "balance random"
 
 
 def chosen(
@@ -52,7 +52,7 @@ def chosen(
     """What is told of it. `candidates`: what a pick could have given."""
     section = live.sections[id(backend)]
     places = server_places(section)
-    name = balance_of(section)[0]
+    name = balance_of(section)
     if forced_by is not None:
         name = forced_by[0]
         why = REASONS.get(forced_by[0], "")

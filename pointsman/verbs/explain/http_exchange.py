@@ -363,10 +363,9 @@ def parsed(head: bytes, frontend: Frontend, version: str, secure: bool) -> Reque
 def _parsed_h2(head: bytes, frontend: Frontend, secure: bool) -> Request:
     """As a client of HTTP/2 would send it."""
     program = frontend.program
-    data = request_block(parse_request(head, max_fields=program.field_limit), secure)
-    block = Decoder(4_096, 1 << 20).decode(data)
-    whole = parse_request(head).length <= 0
-    return request_of_block(block, whole, False, program.lax, program.field_limit)
+    request = parse_request(head, max_fields=program.field_limit)
+    block = Decoder(4_096, 1 << 20).decode(request_block(request, secure))
+    return request_of_block(block, request.length <= 0, False, program.lax, program.field_limit)
 
 
 def _closes(request: Request | None) -> bool:

@@ -122,11 +122,10 @@ class RawExchange(HttpExchange):
         head, mark, body = data.partition(b"\r\n\r\n")
         head += mark
         self.record.uploaded = len(head)
-        routed = backend
         self.decision = self.another_decision()
         try:
             request = parsed(head, self.frontend, "1.1", False)
         except ProtocolError as error:
             self.unreadable(error)
         else:
-            self.talk(request, body, answer, routed, inspected=True)
+            self.talk(request, body, answer, backend, inspected=True)

@@ -18,6 +18,7 @@ from pointsman.server.backend import LiveServer
 from pointsman.stream.entries import NEXT, ContentRules, Deciding, Entry, Rules
 from pointsman.stream.stick_rules import NO_STORES
 from pointsman.stream.sticking import Learning, Sticking
+from pointsman.stream.told import Told
 from pointsman.tables.changes import Change
 from pointsman.verbs.explain.model import HeadDiff, Stage, Step, Unknown
 from pointsman.verbs.explain.words import shown, time_text, value_text
@@ -299,19 +300,19 @@ class Watch(Entry):
         self.of = of
         self.proxy = proxy
         self.name = of.name
-        self.at = of.at if hasattr(of, "at") else NOWHERE
 
     def decide(self, one: Deciding) -> int:
         witness = one.trace
         assert isinstance(witness, Witness)
         of = self.of
+        inner = of.entry if isinstance(of, Told) else of
         notes: list[str] = []
         if isinstance(of, Learning):
             # A trace keeps tables as they are; here they learn, as in traffic.
             one.trace, one.stores = None, witness.stores
             of.decide(one)
             one.trace = witness
-        elif isinstance(of, Sticking) and of.rules and one.forced is None:
+        elif isinstance(inner, Sticking) and inner.rules and one.forced is None:
             notes.append("the live program's table may know a server for this key")
         witness.passed(of.name, of.at, notes)
         if one.forced is not None and one.forced is not witness.forced:

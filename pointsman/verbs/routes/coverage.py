@@ -56,7 +56,6 @@ class Coverage:
     """Told of explanations by `hear`."""
 
     tallies: dict[tuple[str, int], Tally] = field(default_factory=dict)
-    sources: dict[str, list[str]] = field(default_factory=dict)  # lines of files, as they are read for a listing
 
     def expect(self, places: Iterable[Place]) -> None:
         for place in places:
@@ -130,13 +129,13 @@ def summary_lines(coverage: Coverage) -> Iterator[str]:
     yield f"coverage: {reached} of {places} rules and servers reached, {gone} of {all_of_them} ways gone ({percent})"
 
 
-def lcov_text(coverage: Coverage, folder: str = "") -> str:
+def lcov_text(coverage: Coverage) -> str:
     """In the format of geninfo(1), which genhtml and services read: lines are places, branches the two ways of a
     condition."""
     lines = []
     for file in coverage.files():
         tallies = coverage.of_file(file)
-        lines += ["TN:pointsman", f"SF:{os.path.abspath(os.path.join(folder, file))}"]
+        lines += ["TN:pointsman", f"SF:{os.path.abspath(file)}"]
         branches = [one for one in tallies if one.conditional]
         for one in branches:
             for index, (_, count) in enumerate(one.ways):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pointsman.core.wishes import WISHES
 from pointsman.verbs.explain.engine import AskedError, Engine
 from pointsman.verbs.explain.model import Answered, Asked, Explanation, Step
 
@@ -323,3 +324,22 @@ def test_ports_are_numbers(shop: Engine, words: str) -> None:
         shop.explain(Asked(source=words))
     with pytest.raises(AskedError):
         shop.explain(Asked(destination=words))
+
+
+@pytest.mark.parametrize("more", ["", "    pointsman-decisions 100\n"], ids=["plain", "decisions are kept"])
+def test_a_table_may_know_a_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str) -> None:
+    for name in ("verdicts", "sending"):  # what the configuration wishes ends with the test
+        monkeypatch.setattr(WISHES, name, getattr(WISHES, name))
+    text = SHOP.replace("\nbackend app\n", "\nbackend app\n    stick-table type ip size 1k\n    stick on src\n")
+    found = made(tmp_path, text.replace("global\n", f"global\n{more}", 1)).explain(Asked(url="http://h/"))
+    notes = [note for stage in found.stages for step in stage.steps for note in step.notes]
+    assert "the live program's table may know a server for this key" in notes
+
+
+def test_as_many_fields_as_the_configuration_says(tmp_path: Path) -> None:
+    text = SHOP.replace("global\n", "global\n    tune.http.maxhdr 400\n", 1).replace(
+        "192.0.2.1:80", "192.0.2.1:80 proto h2", 1
+    )
+    headers = tuple((f"x-{number}", "1") for number in range(150))
+    found = made(tmp_path, text).explain(Asked(url="http://h/", frontend="web", version="2", headers=headers))
+    assert (found.outcome, found.status) == ("server", 200)
