@@ -13,8 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from pointsman.admin.view import View
-from pointsman.core.address import AF_INET, AF_INET6, NetAddress
+from pointsman.admin.view import View, source_text
 from pointsman.core.diagnostics import NOWHERE, Position
 from pointsman.proto.hpack import Block
 from pointsman.proto.message import Field
@@ -42,7 +41,8 @@ def lane_lines(view: View, ring: Ring, found: Sequence[Kept], with_heads: bool) 
     offset = view.program.date_offset
     lane = view.process.arena.lane + 1
     about = {"lane": lane, "since": ring.since + offset, "size": ring.size, "noted": ring.count}
-    lines: list[Shown] = [about, *(_decision(view, ring, one, lane, with_heads) for one in found)]
+    algorithms = {proxy.back.backend: proxy.back.algorithm for proxy in view.proxies if proxy.back is not None}
+    lines: list[Shown] = [about, *(_decision(algorithms, ring, one, lane, with_heads) for one in found)]
     return "".join(json.dumps(line) + "\n" for line in lines)
 
 
@@ -51,7 +51,7 @@ def identity(lane: int, one: Kept) -> str:
     return f"#{lane}.{one.number}"
 
 
-def _decision(view: View, ring: Ring, one: Kept, lane: int, with_heads: bool) -> Shown:
+def _decision(algorithms: Mapping[BackendProxy, str], ring: Ring, one: Kept, lane: int, with_heads: bool) -> Shown:
     frontend, backend = one.frontend, one.backend
     assert frontend is not None
     early = 0 <= one.head < ring.since  # it was decided before decisions were kept
@@ -59,7 +59,7 @@ def _decision(view: View, ring: Ring, one: Kept, lane: int, with_heads: bool) ->
         "decision": identity(lane, one),
         "unique_id": _text(one.unique_id),
         "ended": one.ended + one.offset,
-        "client": _address(one.source, one.listener.number if one.listener is not None else 0),
+        "client": source_text(one.source, one.listener.number if one.listener is not None else 0),
         "frontend": _text(frontend.name),
         "bind": _bind(one),
         "mode": "http" if frontend.http else "tcp",
@@ -69,7 +69,7 @@ def _decision(view: View, ring: Ring, one: Kept, lane: int, with_heads: bool) ->
         "early": early,
         "route": _route(one, early),
         "server": _text(one.server.name) if one.server is not None else "",
-        "chosen": _chosen(view, one),
+        "chosen": _chosen(algorithms, one),
         "ended_by": _place(one.ended_by),
         "status": max(one.status, 0),
         "letters": bytes((one.cause, one.step, one.cookie_request, one.cookie_response)).decode("latin-1"),
@@ -88,14 +88,6 @@ def _decision(view: View, ring: Ring, one: Kept, lane: int, with_heads: bool) ->
 
 def _text(value: bytes) -> str:
     return value.decode("utf-8", "backslashreplace")
-
-
-def _address(address: NetAddress, listener_number: int) -> str:
-    if address.family == AF_INET:
-        return f"{address.text.decode()}:{address.port}"
-    if address.family == AF_INET6:
-        return f"[{address.text.decode()}]:{address.port}"
-    return f"unix:{listener_number}"
 
 
 def _bind(one: Kept) -> str:
@@ -153,14 +145,12 @@ def _is_default(frontend: Frontend, backend: object) -> bool:
     return backend is (frontend.default_backend or frontend.twin)
 
 
-def _chosen(view: View, one: Kept) -> Shown | None:
+def _chosen(algorithms: Mapping[BackendProxy, str], one: Kept) -> Shown | None:
     """What has chosen the server. `at`: lines of use-server that name it."""
     backend = one.backend
     if one.server is None or not isinstance(backend, BackendProxy):
         return None
-    algorithm = next(
-        (proxy.back.algorithm for proxy in view.proxies if proxy.back is not None and proxy.back.backend is backend), ""
-    )
+    algorithm = algorithms.get(backend, "")
     by = f"balance {algorithm}"
     lines: list[Shown | None] = []
     if one.redispatched:
@@ -232,7 +222,7 @@ def wanted_by(view: View, ring: Ring, name: str) -> list[Kept]:
     """By its unique id, or by its number: "#17", "#2.17" of the second lane."""
     asked = name.encode("utf-8", "surrogateescape")
     lane, point, digits = name.removeprefix("#").rpartition(".")
-    numbered = name.startswith("#") and digits.isascii() and digits.isdigit()
+    numbered = name.startswith("#") and digits.isascii() and digits.isdigit() and len(digits) <= 18
     if numbered and (not point or lane == str(view.process.arena.lane + 1)):
         number = int(digits)
         return [one for one in ring.latest() if one.number == number or one.unique_id == asked]

@@ -12,6 +12,7 @@ from pointsman.admin.added import Added
 from pointsman.admin.links import ControlEnd
 from pointsman.admin.ocsp_updater import Updater
 from pointsman.admin.tls_memory import TlsMemory
+from pointsman.core.address import AF_INET, AF_INET6, NetAddress
 from pointsman.core.handed import Handed
 from pointsman.listener.listener import Listener
 from pointsman.log.events import EventLogger
@@ -195,3 +196,12 @@ def address_text(server: LiveServer) -> str:
     if not host:
         return ""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def source_text(address: NetAddress, listener_number: int) -> str:
+    """A UNIX socket's client has no address; the number of the socket stands for it."""
+    if address.family == AF_INET:
+        return f"{address.text.decode()}:{address.port}"
+    if address.family == AF_INET6:
+        return f"[{address.text.decode()}]:{address.port}"
+    return f"unix:{listener_number}"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from pointsman.admin.command import ADMIN, CHANGE, LANES, OPERATOR, Call, CommandError, command
 from pointsman.admin.decisions import about_lanes, as_json, gathered, lane_lines, line_of, wanted_by
+from pointsman.admin.lookup import whole_number
 from pointsman.stream.proxies import BackendProxy, Frontend
 from pointsman.stream.ring import Kept, Ring
 from pointsman.stream.told import MOST, USUAL, keep
@@ -55,9 +56,11 @@ class _Wish:
 
 
 def _number(text: str, most: int) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= most:
-        raise CommandError(f"Expects a number of decisions, from 1 to {most}.")
-    return int(text)
+    expected = f"Expects a number of decisions, from 1 to {most}."
+    number = whole_number(text, expected)
+    if not 0 < number <= most:
+        raise CommandError(expected)
+    return number
 
 
 def _together(call: Call, texts: Sequence[str]) -> str:

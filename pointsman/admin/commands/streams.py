@@ -13,9 +13,9 @@ from typing import Final
 
 from pointsman.admin.command import ADMIN, EVERY, LANES, OPERATOR, Call, CommandError, command
 from pointsman.admin.lookup import wanted_server
-from pointsman.admin.view import ConsoleView, address_text
+from pointsman.admin.view import ConsoleView, address_text, source_text
 from pointsman.config.keyword import parse_time
-from pointsman.core.address import AF_INET, AF_INET6, NetAddress
+from pointsman.core.address import AF_INET, AF_INET6
 from pointsman.core.diagnostics import ConfigError, Position
 from pointsman.core.words import Word
 from pointsman.log.dates import local_date
@@ -92,15 +92,6 @@ def _identity(call: Call, one: object) -> str:
     return f"{call.view.process.arena.lane + 1 << 48 | id(one):#x}"
 
 
-def _source(address: NetAddress, listener_number: int) -> str:
-    """A UNIX socket's client has no address; the number of the socket stands for it."""
-    if address.family == AF_INET:
-        return f"{address.text.decode()}:{address.port}"
-    if address.family == AF_INET6:
-        return f"[{address.text.decode()}]:{address.port}"
-    return f"unix:{listener_number}"
-
-
 def _family(family: int) -> str:
     return {AF_INET: "tcpv4", AF_INET6: "tcpv6"}.get(family, "unix_stream")
 
@@ -168,12 +159,12 @@ def _of_connection(call: Call, connection: ClientConnection, stream: Exchange) -
         _identity(call, connection.named(stream)),
         record.number,
         real.family,
-        _source(source, session.bind_state.number),
+        source_text(source, session.bind_state.number),
         stream.frontend.name.decode(),
         stream.frontend.number,
         stream.frontend.http,
         session.bind_state.number,
-        _source(session.destination, session.bind_state.number),
+        source_text(session.destination, session.bind_state.number),
         accepted=record.accept_date,
         age=max(0, now - record.accepted),
         left=-1 if due == NEVER else due - now,
@@ -196,7 +187,7 @@ def _of_connection(call: Call, connection: ClientConnection, stream: Exchange) -
         place = stream.place if isinstance(stream, HttpStream) else None
         seen.server_streams = _of_http2(back.streams, place.number() if place is not None else 0)
         seen.server_fd = back.wire.fd
-        seen.local = _source(back.local, 0) if back.local is not None else ""
+        seen.local = source_text(back.local, 0) if back.local is not None else ""
     elif stream.dialling is not None:
         seen.server_fd = stream.dialling.wire.fd
     return seen

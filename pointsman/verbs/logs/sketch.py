@@ -44,6 +44,13 @@ class Sketch:
         self.unfinished += other.unfinished
         self.greatest = max(self.greatest, other.greatest)
 
+    def without(self, other: "Sketch") -> "Sketch":
+        """What is left for `percentile` when `other`, which was merged into it, is taken out again."""
+        made = Sketch()
+        made.counts = {value: count - other.counts.get(value, 0) for value, count in self.counts.items()}
+        made.total = self.total - other.total
+        return made
+
     def percentile(self, percent: int) -> int | None:
         """The value that this share of all values does not exceed; None: there is none."""
         if not self.total:

@@ -227,21 +227,25 @@ def _uneven(summary: Summary, total: int, errors: int) -> list[str]:
             backends.setdefault(row.backend, []).append(row)
     timer = _timer_of(summary)
     for rows in backends.values():
+        all_lines, all_errors = sum(row.lines for row in rows), sum(row.errors() for row in rows)
+        merged = Sketch()
         for row in rows:
-            others = [one for one in rows if one is not row]
-            lines = sum(one.lines for one in others)
+            merged.merge(row.sketches.get(timer, Sketch()))
+        for row in rows:
+            lines = all_lines - row.lines
             if row.lines < 20 or lines < 20:
                 continue
-            own, their = row.errors() / row.lines, sum(one.errors() for one in others) / lines
+            own, their = row.errors() / row.lines, (all_errors - row.errors()) / lines
             if own >= 0.01 and own > 3 * their:
                 found.append(
                     f"{row.backend}/{row.server} has {own:.1%} errors, the other servers of the backend {their:.1%}."
                 )
-            merged = Sketch()
-            for one in others:
-                merged.merge(one.sketches.get(timer, Sketch()))
-            mine, theirs = row.sketches.get(timer, Sketch()).percentile(50), merged.percentile(50)
-            if mine is not None and theirs is not None and mine >= 50 and mine > 3 * theirs:
+            sketch = row.sketches.get(timer, Sketch())
+            mine = sketch.percentile(50)
+            if mine is None or mine < 50:
+                continue
+            theirs = merged.without(sketch).percentile(50)
+            if theirs is not None and mine > 3 * theirs:
                 found.append(
                     f"{row.backend}/{row.server} is slower: half of its {timer} are above {mine} ms, "
                     f"of the others' above {theirs} ms."

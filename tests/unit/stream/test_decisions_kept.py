@@ -365,6 +365,9 @@ def test_a_ring_wraps_and_is_asked_in_many_ways() -> None:
         assert say(stand, "show decisions #1.2") == "No such decision: it is too old, or of a lane that has ended.\n"
         assert say(stand, "show decisions backend nope") == "No such backend.\n"
         assert say(stand, "show decisions last 0") == "Expects a number of decisions, from 1 to 1000.\n"
+        endless = "9" * 5_000
+        assert say(stand, f"show decisions last {endless}") == "Expects a number of decisions, from 1 to 1000.\n"
+        assert say(stand, f"show decisions #{endless}").startswith("No such decision")
         assert say(stand, "show decisions", "user") == "Permission denied\n"
         about = json.loads(say(stand, "show decisions json"))["lanes"]
         assert [(one["lane"], one["size"], one["noted"]) for one in about] == [(1, 8, 11)]
