@@ -25,6 +25,7 @@ PLACES: Final = {
     "pointsman.extension.reports": ("REPORTS",),
     "pointsman.log.tags": ("LOG_LIMITS",),
     "pointsman.log.events": ("STDERR",),
+    "pointsman.resolve.resolution": ("RESOLVERS",),
     "pointsman.sample.acl": ("CRITERIA",),  # one that is known makes no wishes any more
     "pointsman.sample.converter.token_keys": ("CERTIFICATES",),
     "pointsman.sample.fetch.lane": ("THIS_LANE",),
