@@ -1,9 +1,11 @@
 """Updates of OCSP responses, as the configuration has them (manual 12.7.1, 3.2 ocsp-update.*, httpclient.*)."""
 
 import asyncio
+from functools import partial
 
 from pointsman.admin.ocsp_client import ClientSettings
 from pointsman.admin.ocsp_updater import Updater, UpdateSettings
+from pointsman.admin.publish import everywhere
 from pointsman.admin.view import View
 from pointsman.assemble.live import BackgroundService, Live
 from pointsman.config.ocsp import http_client, ocsp_updates
@@ -11,7 +13,6 @@ from pointsman.config.resolvers import DEFAULT, http_client_resolvers
 from pointsman.config.setting import Configuration
 from pointsman.core.diagnostics import NOWHERE, ConfigError, Diagnostics
 from pointsman.resolve.resolution import RESOLVERS
-from pointsman.tables.changes import CHANGES, Change
 from pointsman.tls.files import TlsFileError
 from pointsman.tls.options import LoadedFiles
 
@@ -61,17 +62,11 @@ def build_updates(live: Live, view: View, configuration: Configuration, diagnost
         ),
     )
 
-    async def publish(change: Change) -> None:
-        if view.lanes is None:
-            CHANGES.apply(change)
-        else:
-            await view.lanes.publish(change)
-
     def log(level: int, line: bytes) -> None:
         live.logger.event(level, line)
         live.logger.flush()
 
-    view.updater = Updater(live.tls_store, settings, log, publish)
+    view.updater = Updater(live.tls_store, settings, log, partial(everywhere, view))
     live.services.append(Updates(live, view.updater))
 
 

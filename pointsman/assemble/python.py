@@ -4,12 +4,12 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
+from pointsman.admin.publish import everywhere
 from pointsman.admin.view import View
 from pointsman.assemble.live import BackgroundService, Live
 from pointsman.config.global_section import global_number
 from pointsman.config.setting import Configuration
 from pointsman.extension.load import functions_of
-from pointsman.tables.changes import CHANGES, Change
 
 if TYPE_CHECKING:
     from pointsman.extension.declare import Declared
@@ -47,17 +47,9 @@ class PythonFunctions(BackgroundService):
 
         CALLS.watch()
         if self.live.controls:
-            PUBLISHING.publish = partial(publish, self.view)
+            PUBLISHING.publish = partial(everywhere, self.view)
             self.tasks.start(loop)
 
     def stop(self) -> None:
         """A soft stop: the next generation has tasks of its own. What is under way goes on."""
         self.tasks.stop()
-
-
-async def publish(view: View, change: Change) -> None:
-    """Make a change in all processes."""
-    if view.lanes is None:
-        CHANGES.apply(change)
-    else:
-        await view.lanes.publish(change)

@@ -3,12 +3,12 @@
 import asyncio
 from typing import Final
 
+from pointsman.admin.publish import everywhere
 from pointsman.admin.view import View
 from pointsman.assemble.live import BackgroundService, Live
 from pointsman.config.setting import Section
 from pointsman.config.tls_cache import session_settings
 from pointsman.core.diagnostics import ConfigError
-from pointsman.tables.changes import CHANGES
 from pointsman.tls.options import BindTls
 from pointsman.tls.resumption import Resumption
 from pointsman.tls.sessions import SessionCache
@@ -84,9 +84,6 @@ class TicketRenewal(BackgroundService):
     async def _renew(self) -> None:
         tickets = self.live.tickets
         change = tickets.renewal()
-        if self.view.lanes is None:
-            CHANGES.apply(change)
-        else:
-            await self.view.lanes.publish(change)
+        await everywhere(self.view, change)
         if tickets.own.fd >= 0:
             tickets.own.hand_on()

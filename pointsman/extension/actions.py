@@ -36,7 +36,7 @@ from pointsman.config.verdict import (
 from pointsman.core.diagnostics import ConfigError, Position
 from pointsman.extension.calls import CALLS
 from pointsman.extension.declare import Declared, Parameter
-from pointsman.extension.remote import FAILURES, CannotWait, Outcome, Site, ask, outcome
+from pointsman.extension.remote import FAILURES, Outcome, Site, ask, outcome
 from pointsman.extension.reports import REPORTS
 from pointsman.extension.transaction import NoRoom, Transaction, Verdict
 from pointsman.extension.values import Kind, text
@@ -64,7 +64,7 @@ class Word:
         self.format = format
 
     def given(self, ctx: Context) -> object:
-        return self.value if self.format is None else self.kind.parse(text(self.format.render(ctx)))
+        return self.of(self.rendered(ctx))
 
     def rendered(self, ctx: Context) -> bytes:
         return b"" if self.format is None else self.format.render(ctx)
@@ -152,8 +152,6 @@ class AsyncAction(PythonAction):
             if need is None:
                 words = [word.rendered(context) for word in self.words]
                 if context.need is None:  # else one of its words waits
-                    if not context.may_wait:
-                        raise CannotWait("nothing is waited for here at this time")
                     ask(self.site, context, words, None, self.site.key)
                 return WAIT
             found = outcome(need)

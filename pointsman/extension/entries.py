@@ -13,7 +13,7 @@ from pointsman.config.action import ACTIONS, ActionEntry
 from pointsman.extension.actions import HTTP, TCP, ActionMaker
 from pointsman.extension.calls import CALLS
 from pointsman.extension.declare import ACTION, CONVERTER, FETCH, SERVICE, Declared, signature_text
-from pointsman.extension.remote import FAILURES, CannotWait, Site, ask, outcome
+from pointsman.extension.remote import FAILURES, Site, ask, outcome
 from pointsman.extension.reports import REPORTS
 from pointsman.extension.services import service_entry
 from pointsman.extension.transaction import Transaction, compiled
@@ -156,8 +156,6 @@ class AsyncCall(FunctionCall):
                 assert result is None or isinstance(result, int | bytes)
                 return result
             if ctx.need is None:  # else one is waited for already, and all is asked again
-                if not ctx.may_wait:
-                    raise CannotWait("nothing is waited for here at this time")
                 ask(site, ctx, [], plain, key)
         except FAILURES as error:
             CALLS.count(self.one, 0, True)

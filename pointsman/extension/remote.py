@@ -25,7 +25,7 @@ from pointsman.extension.declare import Declared
 from pointsman.extension.reports import REPORTS, is_cancelled
 from pointsman.extension.transaction import Transaction, Verdict, compiled, not_brought
 from pointsman.extension.values import PythonValue, sample_of
-from pointsman.extension.views import Change, NotPossible
+from pointsman.extension.views import Change, NotPossible, variable_named
 from pointsman.net.answering import answers
 from pointsman.net.questions import FULL, LARGEST, LATE, LOST, QUESTIONS, TOO_LONG, Asker, Question
 from pointsman.proto.message import Head, Request, Response, field
@@ -170,7 +170,9 @@ class NoAnswer(RuntimeError):
 
 
 def ask(site: Site, context: Context, words: list[bytes], value: Value | None, key: bytes) -> None:
-    """`context.need` is the call. Raises NoAnswer where it cannot be made."""
+    """`context.need` is the call. Raises CannotWait, or NoAnswer where it cannot be made."""
+    if not context.may_wait:
+        raise CannotWait("nothing is waited for here at this time")
     if OPEN.count >= MOST:
         raise NoAnswer(REASONS[FULL])
     asked: Asked = (site.number, words, value, picture(context, site.one))
@@ -215,7 +217,7 @@ def picture(context: Context, one: Declared) -> Picture:
     response_picture = None if response is None else _head_picture(response)
     variables: list[tuple[str, str, Value | None]] = []
     for name in one.variables:
-        found = Transaction(context).variable_value(name)
+        found = variable_named(name).get(context)
         kind = "addr" if isinstance(found, Packed) else "bin" if isinstance(found, Binary) else ""
         variables.append((name, kind, bytes(found) if isinstance(found, bytes) else found))
     samples: list[tuple[str, int, Value | None]] = []

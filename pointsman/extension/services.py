@@ -11,7 +11,7 @@ from pointsman.config.verdict import ANSWER, FAILED, WAIT, Action
 from pointsman.extension.actions import verdict_of
 from pointsman.extension.calls import CALLS
 from pointsman.extension.declare import Declared
-from pointsman.extension.remote import FAILURES, CannotWait, Site, ask, outcome
+from pointsman.extension.remote import FAILURES, Site, ask, outcome
 from pointsman.extension.replies import PlainReply, as_reply, made_here, made_there, of_plain
 from pointsman.extension.reports import REPORTS
 from pointsman.extension.transaction import Transaction, Verdict
@@ -73,8 +73,6 @@ class AsyncService(Action):
         need = context.answer_to(site.key)
         try:
             if need is None:
-                if not context.may_wait:
-                    raise CannotWait("nothing is waited for here at this time")
                 ask(site, context, [], None, site.key)
                 return WAIT
             found = outcome(need)

@@ -11,11 +11,10 @@ process through its transaction, and changes maps by rules (set-map).
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from pointsman.core.diagnostics import NOWHERE, ConfigError
 from pointsman.extension.values import PythonValue, marked_value, plain
-from pointsman.extension.views import NotPossible
+from pointsman.extension.views import NotPossible, variable_named
 from pointsman.sample.lists import list_name
-from pointsman.sample.variables import PROCESS_VARIABLES, parse_variable, process_change
+from pointsman.sample.variables import PROCESS_VARIABLES, process_change
 from pointsman.tables.changes import Change
 from pointsman.tables.patterns import LISTS
 
@@ -33,10 +32,7 @@ PUBLISHING: Final = Publishing()
 
 
 def _key(name: str) -> bytes:
-    try:
-        variable = parse_variable(name, NOWHERE)
-    except ConfigError as error:
-        raise ValueError(error.finding.message) from None
+    variable = variable_named(name)
     if variable.scope != "proc":
         raise ValueError(f"{name!r}: only variables of the process are here, 'proc.<name>'")
     return variable.key

@@ -16,6 +16,7 @@ from typing import Final, NoReturn, TypeVar, overload
 
 from pointsman.config.action import HTTP_AFTER, HTTP_REQUEST, HTTP_RESPONSE
 from pointsman.core.diagnostics import NOWHERE, ConfigError
+from pointsman.core.registry import Registry
 from pointsman.core.words import Word
 from pointsman.extension.reports import REPORTS
 from pointsman.extension.values import PythonValue, WrongValue, raw, sample_of, text
@@ -73,7 +74,8 @@ class NoRoom(Exception):
     """What a function writes does not fit (rules/room.py)."""
 
 
-_EXPRESSIONS: Final[dict[str, Expression]] = {}  # compiled once
+# Compiled once, and again for the next configuration: what they name may be another list then.
+_EXPRESSIONS: Final = Registry[Expression]("expression of a function", loads=True).loaded
 
 
 def compiled(words: str) -> Expression:
